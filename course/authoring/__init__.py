@@ -1,0 +1,1 @@
+"""What authors need and learners do not: building, checking and testing the lessons."""

@@ -1,0 +1,193 @@
+"""The five functions that update rules need beyond + - * / **, for every kind of number they meet.
+
+Floats, NumPy, torch (any device), JAX, CuPy and SymPy go through the same names, so that a rule
+is written once and runs unchanged on each.
+"""
+
+import math
+import sys
+
+import numpy as np
+from array_api_compat import array_namespace
+
+
+class _Floats:
+    """Python's own numbers."""
+
+    sqrt = staticmethod(math.sqrt)
+    maximum = staticmethod(max)
+    minimum = staticmethod(min)
+
+    @staticmethod
+    def sign(x):
+        return float((x > 0) - (x < 0))
+
+    @staticmethod
+    def where(condition, x, y):
+        return x if condition else y
+
+
+class _Symbols:
+    """SymPy's expressions."""
+
+    @staticmethod
+    def sqrt(x):
+        return sys.modules["sympy"].sqrt(x)
+
+    @staticmethod
+    def sign(x):
+        return sys.modules["sympy"].sign(x)
+
+    @staticmethod
+    def maximum(x, y):
+        return sys.modules["sympy"].Max(x, y)
+
+    @staticmethod
+    def minimum(x, y):
+        return sys.modules["sympy"].Min(x, y)
+
+    @staticmethod
+    def where(condition, x, y):
+        return sys.modules["sympy"].Piecewise((x, condition), (y, True))
+
+
+class Axis:
+    """Values of a hyper-parameter along an axis of a grid, with the arithmetic of Python's floats.
+
+    `0.1 * theta` keeps theta's float32, and `0.9**t` is computed in double precision before it
+    meets theta. An array of learning rates would do neither, and a sweep would differ in its last
+    digits from the single runs it stands for. An Axis does both: among themselves and with
+    numbers its values are doubles, and on meeting an array they take the array's type.
+
+    values: float64 array, shaped so that it broadcasts against the grid.
+    """
+
+    __array_ufunc__ = None  # NumPy's arrays leave `array * axis` to __rmul__ below
+
+    def __init__(self, values):
+        self.values = np.asarray(values, dtype=np.float64)
+
+    def __array_namespace__(self, api_version=None):
+        return _Axes
+
+    def like(self, array):
+        """The values as an array of the same kind, type and device as `array`."""
+        if isinstance(array, np.ndarray | np.generic):
+            return self.values.astype(array.dtype)
+        namespace = array_namespace(array)
+        if str(array.device) == "cpu":
+            return namespace.asarray(self.values, dtype=array.dtype)
+        return namespace.asarray(self.values, dtype=array.dtype, device=array.device)
+
+    def _meet(self, other, function, swap=False):
+        if isinstance(other, Axis | int | float):
+            with np.errstate(all="ignore"):
+                left, right = self.values, getattr(other, "values", other)
+                return Axis(function(right, left) if swap else function(left, right))
+        mine = self.like(other)
+        return function(other, mine) if swap else function(mine, other)
+
+    def __add__(self, other):
+        return self._meet(other, lambda a, b: a + b)
+
+    def __radd__(self, other):
+        return self._meet(other, lambda a, b: a + b, swap=True)
+
+    def __sub__(self, other):
+        return self._meet(other, lambda a, b: a - b)
+
+    def __rsub__(self, other):
+        return self._meet(other, lambda a, b: a - b, swap=True)
+
+    def __mul__(self, other):
+        return self._meet(other, lambda a, b: a * b)
+
+    def __rmul__(self, other):
+        return self._meet(other, lambda a, b: a * b, swap=True)
+
+    def __truediv__(self, other):
+        return self._meet(other, lambda a, b: a / b)
+
+    def __rtruediv__(self, other):
+        return self._meet(other, lambda a, b: a / b, swap=True)
+
+    def __pow__(self, other):
+        # NumPy's vectorized power differs from Python's in the last digit.
+        return self._meet(other, np.vectorize(pow, otypes=[float]))
+
+    def __neg__(self):
+        return Axis(-self.values)
+
+
+class _Axes:
+    """Axis values that have met no array yet."""
+
+    @staticmethod
+    def sqrt(x):
+        return Axis(np.sqrt(x.values))
+
+    @staticmethod
+    def sign(x):
+        return Axis(np.sign(x.values))
+
+    @staticmethod
+    def maximum(x, y):
+        return Axis(np.maximum(_values(x), _values(y)))
+
+    @staticmethod
+    def minimum(x, y):
+        return Axis(np.minimum(_values(x), _values(y)))
+
+    @staticmethod
+    def where(condition, x, y):
+        return Axis(np.where(_values(condition), _values(x), _values(y)))
+
+
+def _values(x):
+    return x.values if isinstance(x, Axis) else x
+
+
+def namespace(*xs):
+    """The module whose functions fit all of xs: math for floats, numpy, torch, SymPy and so on."""
+    kinds = {type(x).__module__.partition(".")[0] for x in xs}
+    if "sympy" in kinds:
+        return _Symbols
+    if kinds == {"numpy"}:
+        return np
+    arrays = [x for x in xs if not isinstance(x, bool | int | float | Axis)]
+    if arrays:
+        return array_namespace(*arrays)
+    return _Axes if "course" in kinds else _Floats
+
+
+def _apply(name, *xs):
+    if any(isinstance(x, Axis) for x in xs):
+        arrays = [x for x in xs if hasattr(x, "dtype") and "bool" not in str(x.dtype)]
+        if arrays:
+            xs = [x.like(arrays[0]) if isinstance(x, Axis) else x for x in xs]
+    return getattr(namespace(*xs), name)(*xs)
+
+
+def sqrt(x):
+    """The square root of x, entry by entry; same shape and type as x. SymPy: `sympy.sqrt`."""
+    return namespace(x).sqrt(x)
+
+
+def sign(x):
+    """-1, 0 or 1 with the sign of x, entry by entry; same shape and type as x."""
+    return namespace(x).sign(x)
+
+
+def maximum(x, y):
+    """The larger of x and y, entry by entry; either may be a plain number. NaN wins in arrays."""
+    return _apply("maximum", x, y)
+
+
+def minimum(x, y):
+    """The smaller of x and y, entry by entry; either may be a plain number. NaN wins in arrays."""
+    return _apply("minimum", x, y)
+
+
+def where(condition, x, y):
+    """x where the condition holds, else y, entry by entry; x and y may be plain numbers."""
+    return _apply("where", condition, x, y)
