@@ -121,7 +121,8 @@ def verdict(name, function, *, failures=0, time_limit=TIME_LIMIT):
     notes = _printed(printed)
     hints = blank.hints[: min(failures, 2) + 1]
     if isinstance(problem, NotImplementedError):
-        return Verdict(name, "unwritten", (str(problem) or "This blank is not written yet.",), notes=notes)
+        line = f"{blank.function} is not written yet: put your code in place of the line `raise NotImplementedError(...)`."
+        return Verdict(name, "unwritten", (line,), notes=notes)
     if problem is None:
         try:
             difference = first_difference(blank, got, expected)

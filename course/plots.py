@@ -20,12 +20,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, to_hex, to_rgb
-from matplotlib.patheffects import withStroke
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from course.inputs import unknown, wrong
+from course.labels import STAR, arrange, inside, label_line
 
 plt.style.use(Path(__file__).with_name("course.mplstyle"))
 
@@ -67,10 +67,7 @@ COLORS = {name: color for name, (color, _) in _STYLES.items()}
 LINESTYLES = {name: linestyle for name, (_, linestyle) in _STYLES.items()}
 
 _GREYS = LinearSegmentedColormap.from_list("course_greys", ["#FDFDFD", "#BFBFBF"])
-_HALO = [withStroke(linewidth=3, foreground="white", alpha=0.85)]
-_GAP = 7  # points between the end of a line and its label
 _SCREEN_DPI = 120  # so a panel of 6 inches is 720 pixels wide on the page, and its text 17 pixels high
-_STAR = "course-minimum"
 _SHORTEST_ALT = 20  # characters; anything shorter names a figure without describing it
 
 
@@ -120,7 +117,7 @@ def contour(problem, ax, box=None, levels=12, points=201, cmap=_GREYS):
     ax.contour(x, y, value, edges, colors="white", linewidths=0.9, linestyles="solid")
     for star in np.reshape(problem.minima, (-1, 2)):
         if x0 <= star[0] <= x1 and y0 <= star[1] <= y1:
-            ax.plot(*star, "*", color="#222222", mec="white", markersize=13, zorder=2.6, gid=_STAR)
+            ax.plot(*star, "*", color="#222222", mec="white", markersize=13, zorder=2.6, gid=STAR)
     ax.set(xlim=(x0, x1), ylim=(y0, y1), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
     ax.grid(False)
     if 0.5 <= (x1 - x0) / (y1 - y0) <= 2:
@@ -141,14 +138,14 @@ def path(ax, path, name, label=None, every=None):
     if every != int(every) or every < 1:
         raise wrong("every", every, "a whole number of steps, 1 or more")
     points = path[: _first(~np.isfinite(path).all(axis=1), len(path))]
-    seen = np.flatnonzero(_inside(ax, points))
+    seen = np.flatnonzero(inside(ax, points))
     if len(seen) and not ax.get_autoscale_on():
         points = points[: seen[-1] + 2]
     # Points far away are drawn in their direction at 1e6: beyond 1e30 the renderer's arithmetic overflows.
     points = points * np.minimum(1, 1e6 / np.maximum(np.abs(points).max(axis=1, keepdims=True), 1e-300))
     (line,) = ax.plot(*points.T, marker="o", markevery=int(every), **style(name, linewidth=1.4))
     ax.plot(*points[:1].T, "o", color=line.get_color(), markerfacecolor="white", markersize=8, zorder=2.5)
-    _label(ax, line, name if label is None else label)
+    label_line(ax, line, name if label is None else label)
     return line
 
 
@@ -176,7 +173,7 @@ def lines(ax, x, y, name, label=None):
         raise ValueError(f"x and y: got shapes {x.shape} and {y.shape}, expected two arrays of one length")
     (line,) = ax.plot(x, y, **style(name))
     ax.margins(x=0)
-    _label(ax, line, name if label is None else label)
+    label_line(ax, line, name if label is None else label)
     return line
 
 
@@ -203,7 +200,7 @@ def show(alt):
         raise ValueError("show: there is no figure; draw one first, in the same cell")
     fig, alt = plt.gcf(), " ".join(alt.split())
     _require_words(fig)
-    _arrange(fig)
+    arrange(fig)
     _require_room(fig)
     if _in_notebook():
         from IPython.display import display
@@ -290,98 +287,6 @@ def _levels(value, minimum, n):
     gap = value - minimum
     lowest = max(np.quantile(gap, 0.005), gap.max() * 1e-5)
     return minimum + np.geomspace(lowest, gap.max() * 0.9, n)
-
-
-def _label(ax, line, text):
-    """Write `text` at the end of `line`, in a shade of its color that can be read on white."""
-    if not text:
-        return
-    label = ax.annotate(text, (0, 0), (_GAP, 0), textcoords="offset points", va="center", zorder=4,
-                        annotation_clip=False, color=_ink(line.get_color()), path_effects=_HALO)
-    ax.course_labels = [*getattr(ax, "course_labels", ()), (label, line)]
-    _spread(ax)
-
-
-def _ink(color):
-    """Return `color`, darkened until it has a contrast of 4.5 to white (WCAG 2.2, 1.4.3)."""
-    rgb = np.array(to_rgb(color))
-    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
-        rgb = rgb * 0.97
-    return to_hex(rgb)
-
-
-def _luminance(rgb):
-    """Return the relative luminance of an sRGB color `(3,)` in [0, 1] (WCAG 2.2)."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def _spread(ax):
-    """Put every label of `ax` at the last visible point of its line, then push apart those that overlap."""
-    placed = []
-    for label, line in getattr(ax, "course_labels", ()):
-        end = _last_visible(ax, line)
-        label.set_visible(end is not None and label in ax.texts)
-        if label.get_visible():
-            label.xy = end
-            label.set_position((_GAP, 0))
-            placed.append(label)
-    if placed:
-        boxes = np.array([label.get_window_extent().extents for label in placed])
-        stars = [line.get_window_extent().extents for line in ax.lines if line.get_gid() == _STAR]
-        low, high = ax.get_window_extent().extents[[1, 3]]
-        for label, up in zip(placed, _pushed(boxes, stars, low, high), strict=True):
-            label.set_position((_GAP, up * 72 / ax.figure.dpi))
-
-
-def _inside(ax, points):
-    """Say which points `(n, 2)` lie in the view."""
-    (x0, x1), (y0, y1) = sorted(ax.get_xlim()), sorted(ax.get_ylim())
-    return (points >= (x0, y0)).all(axis=1) & (points <= (x1, y1)).all(axis=1)
-
-
-def _last_visible(ax, line):
-    """Return the last point of `line` inside the view, its last point if none is, None if it has none."""
-    points = np.column_stack([np.asarray(data, dtype=float) for data in line.get_data()])
-    points = points[np.isfinite(points).all(axis=1)]
-    inside = points[_inside(ax, points)]
-    return tuple(inside[-1]) if len(inside) else tuple(points[-1]) if len(points) else None
-
-
-def _pushed(boxes, fixed, low, high):
-    """Return how far up to move each box (n, 4) (x0, y0, x1, y1), in pixels, so that none overlap.
-
-    The boxes keep clear of those in `fixed`, which stay, and between `low` and `high` where there is room.
-    """
-    n, boxes = len(boxes), np.concatenate([boxes, np.reshape(fixed, (-1, 4))])
-    up = np.zeros(len(boxes))
-    middle = boxes[:, [1, 3]].mean(axis=1).round(1)
-    for _ in range(200):
-        moved = False
-        for i in range(n):
-            for j in [*range(i), *range(n, len(boxes))]:
-                a, b = boxes[i] + [0, up[i], 0, up[i]], boxes[j] + [0, up[j], 0, up[j]]
-                overlap = min(a[3], b[3]) - max(a[1], b[1])
-                if overlap > 0.01 and min(a[2], b[2]) > max(a[0], b[0]):
-                    # Of two at one height the earlier goes up: labels then stand in the order of the calls.
-                    way = 1 if (middle[i], -i) > (middle[j], -j) else -1
-                    share = 0.5 if j < n else 1
-                    up[i] += way * share * overlap
-                    up[j] -= way * (1 - share) * overlap
-                    moved = True
-        if not moved:
-            break
-        room = np.minimum(low - boxes[:n, 1], 0), np.maximum(high - boxes[:n, 3], 0)
-        up[:n] = np.clip(up[:n], *room)
-    return up[:n]
-
-
-def _arrange(fig):
-    """Lay the figure out, then spread the labels in the axes' final places, and lay out what they changed."""
-    for _ in range(2):
-        fig.draw_without_rendering()
-        for ax in fig.axes:
-            _spread(ax)
 
 
 def _require_words(fig):

@@ -21,8 +21,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj, to_device
+from array_api_compat import array_namespace, is_array_api_obj
 
+from course.batch import join, like, log1pexp, stack, times, total
 from course.inputs import check_count, wrong
 
 
@@ -104,10 +105,10 @@ def quadratic(kappa=10.0, dim=2):
     eigenvalues = np.geomspace(1.0, kappa, dim)
 
     def objective(theta):
-        return 0.5 * _sum(_like(eigenvalues, theta) * theta * theta)
+        return 0.5 * total(like(eigenvalues, theta) * theta * theta)
 
     def gradient(theta):
-        return _like(eigenvalues, theta) * theta
+        return like(eigenvalues, theta) * theta
 
     return Problem("quadratic", dim, objective, gradient, np.ones(dim), np.zeros((1, dim)), 0.0, L=kappa,
                    mu=1.0, box=_square(1.5) if dim == 2 else None, hessian=np.diag(eigenvalues))
@@ -135,7 +136,7 @@ def ravine(angle=0.0):
 
     def gradient(theta):
         u, v = along_and_across(theta)
-        return _stack(0.2 * c * u - 4 * s * v, 0.2 * s * u + 4 * c * v)
+        return stack(0.2 * c * u - 4 * s * v, 0.2 * s * u + 4 * c * v)
 
     corners = np.array([(x, y) for x in (-6.0, 2.0) for y in (-3.0, 3.0)]) @ turn.T
     box = tuple((float(axis.min()), float(axis.max())) for axis in corners.T)
@@ -159,13 +160,13 @@ def rosenbrock(dim=2):
 
     def objective(theta):
         bend, slope = residuals(theta)
-        return _sum(100 * (bend * bend) + slope * slope)
+        return total(100 * (bend * bend) + slope * slope)
 
     def gradient(theta):
         bend, slope = residuals(theta)
         none = array_namespace(theta).zeros_like(theta[..., :1])
-        from_left = _join(-400 * theta[..., :-1] * bend - 2 * slope, none)
-        return from_left + _join(none, 200 * bend)
+        from_left = join(-400 * theta[..., :-1] * bend - 2 * slope, none)
+        return from_left + join(none, 200 * bend)
 
     start = np.resize([-1.2, 1.0], dim)
     return Problem("rosenbrock", dim, objective, gradient, start, np.ones((1, dim)), 0.0,
@@ -192,7 +193,7 @@ def beale():
         a, b, c = residuals(x, y)
         along_x = a * (y - 1) + b * (y * y - 1) + c * (y * y * y - 1)
         along_y = a * x + b * (2 * x * y) + c * (3 * x * y * y)
-        return _stack(2 * along_x, 2 * along_y)
+        return stack(2 * along_x, 2 * along_y)
 
     return Problem("beale", 2, objective, gradient, np.array([1.0, 1.0]), np.array([[3.0, 0.5]]), 0.0,
                    box=_square(4.5))
@@ -215,7 +216,7 @@ def himmelblau():
     def gradient(theta):
         x, y = theta[..., 0], theta[..., 1]
         a, b = residuals(x, y)
-        return _stack(4 * x * a + 2 * b, 2 * a + 4 * y * b)
+        return stack(4 * x * a + 2 * b, 2 * a + 4 * y * b)
 
     # Newton's method on the two residuals in 40 decimal digits, rounded to double.
     minima = np.array([[3.0, 2.0], [-2.805118086952745, 3.131312518250573],
@@ -236,7 +237,7 @@ def saddle():
         return 0.5 * (x * x - y * y)
 
     def gradient(theta):
-        return _stack(theta[..., 0], -theta[..., 1])
+        return stack(theta[..., 0], -theta[..., 1])
 
     return Problem("saddle", 2, objective, gradient, np.array([1.0, 1e-3]), np.empty((0, 2)), L=1.0,
                    box=_square(2.0), hessian=np.diag([1.0, -1.0]))
@@ -254,7 +255,7 @@ def rastrigin(dim=2):
 
     def objective(theta):
         xp = array_namespace(theta)
-        return _sum(theta * theta + 10 * (1 - xp.cos(2 * math.pi * theta)))
+        return total(theta * theta + 10 * (1 - xp.cos(2 * math.pi * theta)))
 
     def gradient(theta):
         xp = array_namespace(theta)
@@ -279,7 +280,7 @@ def noisy_quadratic(kappa=10.0, sigma=1.0, dim=2):
 
     def noisy(theta, rng, batch_size):
         noise = sigma / math.sqrt(batch_size) * rng.standard_normal(tuple(theta.shape))
-        return exact.gradient(theta) + _like(noise, theta)
+        return exact.gradient(theta) + like(noise, theta)
 
     return Problem("noisy_quadratic", exact.dim, exact.objective, noisy=noisy, sigma=sigma,
                    **{name: getattr(exact, name) for name in (
@@ -304,14 +305,14 @@ def logistic_regression(l2=1e-3):
     rows = _three_against_eight()
 
     def objective(theta):
-        margin = _times(theta, _like(rows.T, theta))
-        return _sum(_log1pexp(-margin)) / len(rows) + 0.5 * l2 * _sum(theta * theta)
+        margin = times(theta, like(rows.T, theta))
+        return total(log1pexp(-margin)) / len(rows) + 0.5 * l2 * total(theta * theta)
 
     def gradient(theta, rows=rows):
-        margin = _times(theta, _like(rows.T, theta))
+        margin = times(theta, like(rows.T, theta))
         # 1 / (1 + exp(margin)), the chance given to the wrong class, without overflow
-        doubt = array_namespace(theta).exp(-_log1pexp(margin))
-        return l2 * theta - _times(doubt, _like(rows, theta)) / len(rows)
+        doubt = array_namespace(theta).exp(-log1pexp(margin))
+        return l2 * theta - times(doubt, like(rows, theta)) / len(rows)
 
     def noisy(theta, rng, batch_size):
         return gradient(theta, rows[rng.integers(len(rows), size=batch_size)])
@@ -371,44 +372,6 @@ def _number(name, value, least):
     if not math.isfinite(value) or value < least:
         raise wrong(name, value, expected)
     return float(value)
-
-
-def _like(constant, theta):
-    """A NumPy array as an array of theta's kind, type and device."""
-    if isinstance(theta, np.ndarray | np.generic):
-        return constant.astype(theta.dtype, copy=False)
-    # The type changes before the device does: Apple's GPUs know no float64.
-    # The copy keeps torch from warning about read-only memory.
-    array = array_namespace(theta).asarray(constant.copy(), dtype=theta.dtype)
-    return array if array.device == theta.device else to_device(array, theta.device)
-
-
-def _sum(terms):
-    """The sum over the last axis, by folding it in half, so that the batch cannot change the order."""
-    while terms.shape[-1] > 1:
-        half = terms.shape[-1] // 2
-        folded = terms[..., :half] + terms[..., half:2 * half]
-        terms = _join(folded, terms[..., -1:]) if terms.shape[-1] % 2 else folded
-    return terms[..., 0]
-
-
-def _times(vectors, matrix):
-    """vectors (..., k) times matrix (k, n), one product per cell whatever the batch."""
-    return (vectors[..., None, :] @ matrix)[..., 0, :]
-
-
-def _log1pexp(x):
-    """log(1 + exp(x)) without overflow."""
-    xp = array_namespace(x)
-    return xp.logaddexp(xp.zeros_like(x), x)
-
-
-def _stack(x, y):
-    return array_namespace(x).stack([x, y], axis=-1)
-
-
-def _join(*parts):
-    return array_namespace(parts[0]).concat(parts, axis=-1)
 
 
 def _square(half):

@@ -17,7 +17,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from course import plots
+from course import labels, plots
 from course.problems import himmelblau, quadratic, ravine, saddle
 
 ALT = "Two lines that fall; the second falls faster."
@@ -55,14 +55,14 @@ def zigzag(steps=30):
     return np.column_stack([-5 * 0.92**t, -2 * (-0.6) ** t])
 
 
-def labels(ax):
+def written(ax):
     return {label.get_text(): label for label, _ in ax.course_labels}
 
 
 def overlapping(ax):
     """The pairs of visible labels that cover each other by more than half a pixel."""
-    plots._arrange(ax.figure)
-    boxes = {text: label.get_window_extent() for text, label in labels(ax).items() if label.get_visible()}
+    labels.arrange(ax.figure)
+    boxes = {text: label.get_window_extent() for text, label in written(ax).items() if label.get_visible()}
     return [
         (a, b)
         for a, b in itertools.combinations(boxes, 2)
@@ -104,7 +104,7 @@ def test_methods_plotted_together_differ_to_every_eye(blindness):
 
 @pytest.mark.parametrize("name", plots.COLORS)
 def test_labels_can_be_read_on_white(name):
-    contrast = 1.05 / (plots._luminance(np.array(to_rgb(plots._ink(plots.COLORS[name])))) + 0.05)
+    contrast = 1.05 / (labels.luminance(np.array(to_rgb(labels.ink(plots.COLORS[name])))) + 0.05)
     assert contrast >= 4.5
 
 
@@ -164,9 +164,9 @@ def test_path_never_widens_the_contour():
     line = plots.path(ax, zigzag(), "sgd")
     np.testing.assert_array_equal(line.get_xydata(), zigzag())
     plots.path(ax, [[0, 1], [1e200, -1e250], [np.nan, 0], [0, 0]], "wrong", "diverges")
-    plots._arrange(ax.figure)
+    labels.arrange(ax.figure)
     assert (ax.get_xlim(), ax.get_ylim()) == view
-    assert labels(ax)["diverges"].xy == (0, 1)
+    assert written(ax)["diverges"].xy == (0, 1)
     assert np.abs(np.concatenate([line.get_xydata() for line in ax.lines])).max() <= 1e6
 
 
@@ -192,7 +192,7 @@ def test_loss_is_the_distance_to_the_minimum():
     line = plots.loss(ax, problem, zigzag(), "sgd", "gradient descent")
     np.testing.assert_allclose(line.get_ydata(), problem.value(zigzag()) - problem.minimum_value)
     assert ax.get_yscale() == "log" and ax.get_xlabel() and ax.get_ylabel()
-    assert set(labels(ax)) == {"gradient descent"}
+    assert set(written(ax)) == {"gradient descent"}
     assert ax.get_xlim() == (0, 30)
 
 
@@ -200,8 +200,8 @@ def test_loss_leaves_out_what_rounding_decides():
     _, ax = plots.figure()
     line = plots.loss(ax, [1.0, 1e-3, 1e-17, 0.0, -1e-18, np.inf, np.nan], None, "adam")
     np.testing.assert_array_equal(line.get_ydata(), [1.0, 1e-3] + [np.nan] * 5)
-    plots._arrange(ax.figure)
-    assert labels(ax)["adam"].xy == (1, 1e-3)
+    labels.arrange(ax.figure)
+    assert written(ax)["adam"].xy == (1, 1e-3)
 
 
 def test_labels_of_lines_that_end_at_one_place_are_spread():
@@ -211,7 +211,7 @@ def test_labels_of_lines_that_end_at_one_place_are_spread():
         plots.loss(ax, 0.9**t, None, name)
     assert overlapping(ax) == []
     low, high = ax.get_window_extent().extents[[1, 3]]
-    boxes = [label.get_window_extent() for label in labels(ax).values()]
+    boxes = [label.get_window_extent() for label in written(ax).values()]
     assert min(box.y0 for box in boxes) >= low - 1 and max(box.y1 for box in boxes) <= high + 1
     heights = [box.y0 + box.y1 for box in boxes]
     assert heights == sorted(heights, reverse=True)
@@ -224,16 +224,16 @@ def test_labels_of_paths_keep_clear_of_the_minimum():
         plots.path(ax, zigzag(60), name)
     assert overlapping(ax) == []
     star = next(line for line in ax.lines if line.get_marker() == "*").get_window_extent()
-    assert not any(label.get_window_extent().padded(-1).overlaps(star) for label in labels(ax).values())
+    assert not any(label.get_window_extent().padded(-1).overlaps(star) for label in written(ax).values())
 
 
 def test_a_label_that_stands_alone_stays_at_the_end_of_its_line():
     _, ax = plots.figure()
     plots.lines(ax, [0, 1, 2], [0, 1, 4], "theory", "$t^2$")
     ax.set_ylim(0, 2)
-    plots._arrange(ax.figure)
-    label = labels(ax)["$t^2$"]
-    assert label.xy == (1, 1) and label.get_position() == (plots._GAP, 0)
+    labels.arrange(ax.figure)
+    label = written(ax)["$t^2$"]
+    assert label.xy == (1, 1) and label.get_position() == (labels.GAP, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""Arithmetic over leading batch axes, in which no cell's digits depend on the other cells.
+
+NumPy and torch arrays on any device; results have the kind and type of the arguments.
+"""
+
+import numpy as np
+from array_api_compat import array_namespace, to_device
+
+
+def like(constant, theta):
+    """A NumPy array as an array of theta's kind, type and device."""
+    if isinstance(theta, np.ndarray | np.generic):
+        return constant.astype(theta.dtype, copy=False)
+    # The type changes before the device does: Apple's GPUs know no float64.
+    # The copy keeps torch from warning about read-only memory.
+    array = array_namespace(theta).asarray(constant.copy(), dtype=theta.dtype)
+    return array if array.device == theta.device else to_device(array, theta.device)
+
+
+def total(terms):
+    """The sum over the last axis, by folding it in half, so that the batch cannot change the order."""
+    while terms.shape[-1] > 1:
+        half = terms.shape[-1] // 2
+        folded = terms[..., :half] + terms[..., half:2 * half]
+        terms = join(folded, terms[..., -1:]) if terms.shape[-1] % 2 else folded
+    return terms[..., 0]
+
+
+def times(vectors, matrix):
+    """vectors (..., k) times matrix (k, n), one product per cell whatever the batch."""
+    return (vectors[..., None, :] @ matrix)[..., 0, :]
+
+
+def log1pexp(x):
+    """log(1 + exp(x)) without overflow."""
+    xp = array_namespace(x)
+    return xp.logaddexp(xp.zeros_like(x), x)
+
+
+def stack(x, y):
+    """Two coordinates (...,) as points (..., 2)."""
+    return array_namespace(x).stack([x, y], axis=-1)
+
+
+def join(*parts):
+    """Arrays joined along the last axis."""
+    return array_namespace(parts[0]).concat(parts, axis=-1)
