@@ -20,6 +20,7 @@ COMMANDS = [
     ("test", "run every test, every notebook and every exercise check", "course.authoring.suite:main"),
     ("check", "show that every solution passes and every blank fails", "course.authoring.verify:main"),
     ("build", "make exercises/ from solutions/ and run the notebooks again", "course.authoring.build:main"),
+    ("parity", "hold every rule beside torch's class and print the largest difference", "course.authoring.parity:main"),
     ("progress", "print which exercises are solved", "course.progress:main"),
 ]
 
@@ -96,8 +97,11 @@ def main(argv=None):
     try:
         if "--help" in arguments or "-h" in arguments:
             status = call_for_help(target, arguments[1:])
-            if status is not None:
-                return status
+            if status is None:  # its module needs .venv, and help must not make that
+                what = dict((name, what) for name, what, _ in COMMANDS)[arguments[0]]
+                print("usage: {0} -m course {1}\n\n{2}.".format(PYTHON, arguments[0], what[0].upper() + what[1:]))
+                status = 0
+            return status
         environment.ready(ROOT)
         if not environment.is_inside(ROOT):
             return environment.run_inside(ROOT, arguments)
@@ -106,6 +110,9 @@ def main(argv=None):
         return refuse(str(error), 3)
     except KeyboardInterrupt:
         return refuse("interrupted.", 130)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stdout = None
+        return 0
 
 
 if __name__ == "__main__":

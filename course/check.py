@@ -10,6 +10,7 @@ import ctypes
 import html
 import io
 import linecache
+import math
 import threading
 import traceback
 import warnings
@@ -64,7 +65,7 @@ class Verdict:
 
     def _repr_html_(self):
         color, sign = (
-            ("#0a7d55", "✓") if self.passed else ("#b4400e", "✗") if self.status == "failed" else ("#56606b", "○")
+            ("#12a06e", "✓") if self.passed else ("#d9541e", "✗") if self.status == "failed" else ("#7d8791", "○")
         )
         paragraphs = "".join(f"<p style='margin:.35em 0'>{_marked(line)}</p>" for line in (*self.lines, *self.notes))
         hints = "".join(
@@ -74,7 +75,7 @@ class Verdict:
         )
         return (
             f"<div style='border-left:5px solid {color};padding:.3em .9em;max-width:46em'>"
-            f"<b style='color:{color}'>{sign} {html.escape(self.name)}</b>{paragraphs}{hints}</div>"
+            f"<b><span style='color:{color}'>{sign}</span> {html.escape(self.name)}</b>{paragraphs}{hints}</div>"
         )
 
 
@@ -114,14 +115,18 @@ def verdict(name, function, *, failures=0, time_limit=TIME_LIMIT):
     blank = exercises.find(name)
     expected = exercises.expected(blank)
     if not callable(function):
-        line = f"check needs the function itself: check({name!r}, {blank.function}). It was given {shown(function)}."
+        try:
+            seen = shown(function)
+        except Exception:  # an object that cannot be shown
+            seen = f"a {type(function).__name__}"
+        line = f"check needs the function itself: check({name!r}, {blank.function}). It was given {seen}."
         return Verdict(name, "failed", (line,))
     calls = blank.public_calls()
     got, problem, printed = _guarded(lambda: play(blank, function, calls), time_limit)
-    notes = _printed(printed)
+    notes = _printed(printed, problem)
     hints = blank.hints[: min(failures, 2) + 1]
     if isinstance(problem, NotImplementedError):
-        line = f"{blank.function} is not written yet: put your code in place of the line `raise NotImplementedError(...)`."
+        line = _unwritten(blank, problem)
         return Verdict(name, "unwritten", (line,), notes=notes)
     if problem is None:
         try:
@@ -134,37 +139,74 @@ def verdict(name, function, *, failures=0, time_limit=TIME_LIMIT):
         what = f"{len(calls)} {'steps' if blank.chained else 'cases'}, {blank.points} of {blank.points} points"
         return Verdict(name, "passed", (what,), blank.points, hints=blank.hints, notes=notes)
     lines = [_where(blank, difference, calls)]
-    mistake = named_mistake(blank, got, calls)
+    mistake = named_mistake(blank, got, calls, expected)
     if mistake:
         lines.append(mistake.says)
     elif difference.seen != difference.seen:
         lines.append("nan comes from 0/0, from inf - inf, or from the root of a negative number.")
+    elif abs(difference.seen - difference.expected) <= 1e-6 * abs(difference.expected):
+        lines.append("The two agree to six digits or more: is something rounded, or computed in float32?")
     return Verdict(name, "failed", tuple(lines), mistake=mistake and mistake.name, hints=hints, notes=notes)
 
 
 def score(guess, truth, what):
     """Prints how far a prediction was off: the line after each prediction cell.
 
-    guess, truth: positive numbers of the same unit. what: the quantity, in words.
-    Raises TypeError where the guess is not a number.
+    guess, truth: finite numbers of the same unit. what: the quantity, in words.
+    Raises TypeError or ValueError where one of them is no finite number.
     """
-    for name, value in (("guess", guess), ("truth", truth)):
-        if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__float__")):
-            raise wrong(name, value, "a number", TypeError)
-    guess, truth = float(guess), float(truth)
+    guess, truth = _finite("guess", guess), _finite("truth", truth)
     if abs(guess - truth) <= 0.02 * abs(truth):
         verdict = "right"
     elif guess * truth > 0:
-        ratio = guess / truth
-        verdict = f"too {'large' if abs(ratio) > 1 else 'small'} by a factor of {max(ratio, 1 / ratio):.3g}"
+        small, large = sorted((abs(guess), abs(truth)))
+        verdict = f"too {'large' if abs(guess) == large else 'small'} by a factor of {large / small:.3g}"
     else:
         verdict = f"off by {abs(guess - truth):.3g}"
     print(f"{what}: you said {guess:.4g}, it is {truth:.4g} ({verdict})")
 
 
+def _finite(name, value):
+    """The value as a float; raises unless it is one finite real number, of Python, NumPy or torch."""
+    if isinstance(value, bool | np.bool_ | str | bytes) or np.shape(value) != () or np.iscomplexobj(value):
+        raise wrong(name, value, "a number", TypeError)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise wrong(name, value, "a number", TypeError) from None
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise wrong(name, value, "a finite number")
+    return number
+
+
 def _tries(name):
     recorded = sum(1 for blank, status in progress.history() if blank == name and status == "failed")
     return max(recorded, _failures.get(name, 0))
+
+
+class _Printed(io.TextIOBase):
+    """Takes what a learner's function prints, and keeps its first line and the number of lines."""
+
+    def __init__(self):
+        self.first, self.lines, self.full = "", 0, False
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        if not self.full:
+            self.first = (self.first + text[:100]).lstrip("\n")
+            self.full = "\n" in self.first or len(self.first) > 60
+        self.lines += text.count("\n")
+        return len(text)
+
+    def close(self):
+        """Stays open: a learner's function may close sys.stdout, and nobody else's output."""
+
+
+_one_at_a_time = threading.Lock()  # sys.stdout and the warning filters belong to the whole process
 
 
 def _guarded(work, seconds):
@@ -173,63 +215,102 @@ def _guarded(work, seconds):
     Returns (result, exception or None, what was printed). A thread works on every system and leaves
     the kernel interruptible; only code that never returns to Python cannot be stopped.
     """
-    result, problem, out = [], [], io.StringIO()
+    result, problem, out = [], [], _Printed()
 
     def target():
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                result.append(work())
+            result.append(work())
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the learner's
             problem.append(error)
 
     thread = threading.Thread(target=target, daemon=True)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        thread.start()
-        thread.join(seconds)
-        for _ in range(5):
-            if not thread.is_alive():
-                break
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
-            thread.join(0.2)
+    while not _one_at_a_time.acquire(timeout=0.1):
+        pass  # in slices, so that a check inside a check can be stopped
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            warnings.simplefilter("ignore")
+            thread.start()
+            try:
+                thread.join(seconds)
+            finally:  # after an interrupt as well
+                _end(thread)
+    finally:
+        _one_at_a_time.release()
     if thread.is_alive():
-        return None, TimeoutError("still running"), out.getvalue()
+        return None, TimeoutError("still running"), out
     if problem:
         error = problem[0]
-        return None, TimeoutError("stopped") if isinstance(error, _Stop) else error, out.getvalue()
-    return result[0], None, out.getvalue()
+        return None, TimeoutError("stopped") if isinstance(error, _Stop) else error, out
+    return result[0], None, out
 
 
-def _printed(text):
-    if not text.strip():
+def _end(thread):
+    """Raises _Stop in a thread that is still at work, a few times: some code catches everything."""
+    for _ in range(5):
+        if not thread.is_alive():
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
+        thread.join(0.2)
+
+
+def _printed(out, problem):
+    if not out.first.strip():
         return ()
-    lines = text.strip().splitlines()
-    first = lines[0] if len(lines[0]) <= 60 else lines[0][:57] + "..."
-    return (
-        f"(Your function prints: {len(lines)} lines, the first is {first!r}. That does no harm; it only hides the rest.)",
-    )
+    lines = max(1, out.lines)
+    first = out.first.splitlines()[0]
+    first = first if len(first) <= 60 else first[:57] + "..."
+    harm = "" if isinstance(problem, TimeoutError) else " That does no harm; it only hides the rest."
+    count = "1 line" if lines == 1 else f"{lines} lines"
+    return (f"(Your function prints {count}, the first is {first!r}.{harm})",)
+
+
+def _unwritten(blank, problem):
+    """What to say where NotImplementedError was raised: by the blank itself, or by one that it calls."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    inner = frames[-1].name if frames else blank.function
+    if inner in (blank.function, "<lambda>"):
+        return (
+            f"{blank.function} is not written yet: put your code in place of the line `raise NotImplementedError(...)`."
+        )
+    return f"{inner}, which {blank.function} calls, is not written yet."
 
 
 def _problem(blank, function, problem, calls, time_limit):
     if isinstance(problem, BadAnswer):
         at = f"At step t = {calls[problem.call]['t']}: " if blank.chained else f"In case {problem.call + 1}: "
         return (at * (problem.call > 0) + str(problem),)
-    if isinstance(problem, TimeoutError) and problem.args and problem.args[0] in ("still running", "stopped"):
-        rest = "" if problem.args[0] == "stopped" else " It cannot be stopped: restart the kernel (Kernel, Restart)."
-        return (
-            f"Your function was still running after {time_limit:g} seconds and was stopped. Does a loop never end?{rest}",
-        )
+    if isinstance(problem, TimeoutError) and problem.args in (("still running",), ("stopped",)):
+        ended = "was stopped" if problem.args == ("stopped",) else "cannot be stopped: restart the kernel"
+        return (f"Your function was still running after {time_limit:g} seconds and {ended}. Does a loop never end?",)
     line = _line_in(function, problem)
     kind = type(problem).__name__
     if isinstance(problem, SystemExit | KeyboardInterrupt):
         return (f"Your function ended with {kind}{line}; it must return its result.",)
-    text = str(problem).splitlines()[0] if str(problem) else ""
-    advice = ""
+    text, advice = _first_line(problem), ""
     if isinstance(problem, TypeError) and "argument" in text:
-        names = ["theta", "g", "t", *blank.outputs[1:]] if blank.chained else list(calls[0])
-        named = [name for name in calls[0] if name not in ("theta", "g", "t")] if blank.chained else []
-        advice = f" It is called as {blank.function}({', '.join(names + [f'{name}=...' for name in named])})."
-    return (f"Your function raised {kind}: {text}{line}.{advice}",)
+        advice = f" {_call(blank, calls[0])}"
+    elif isinstance(problem, TypeError) and "for ^" in text:
+        advice = " A power is written ** in Python; ^ is another operation."
+    return (f"Your function raised {kind}{': ' * bool(text)}{text}{line}.{advice}",)
+
+
+def _first_line(error):
+    """The first line of an exception's text, at most 200 characters of it."""
+    try:
+        line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    except Exception:  # an exception whose text cannot be made
+        return ""
+    return line if len(line) <= 200 else line[:197] + "..."
+
+
+def _call(blank, call):
+    """How the check calls the function, in words."""
+    if not blank.chained:
+        return f"It is called as {blank.function}({', '.join(call)})."
+    named = [f"{name}=..." for name in call if name not in ("theta", "g", "t")]
+    state = blank.outputs[1:]
+    line = f"It is called as {blank.function}({', '.join(['theta', 'g', 't', *state, *named])})"
+    return line + (f", at the first step without {' and '.join(state)}: give a default." if state else ".")
 
 
 def _line_in(function, error):
@@ -244,8 +325,11 @@ def _line_in(function, error):
 def _where(blank, difference, calls):
     call = calls[difference.call]
     output = blank.outputs[difference.output]
-    name = "your result" if output == "result" else f"your {output}"
-    index = f"[{', '.join(map(str, difference.coordinate))}]" if difference.coordinate else ""
+    index = ", ".join(map(str, difference.coordinate))
+    name = f"your {output}"
+    if output == "result":
+        name, index = f"entry {index} of your result" if index else "your result", ""
+    index = f"[{index}]" if index else ""
     values = f"{name}{index} is {difference.seen:.6g}, expected {difference.expected:.6g}"
     if f"{difference.seen:.6g}" == f"{difference.expected:.6g}":
         values = f"{name}{index} is {difference.seen!r}, expected {difference.expected!r}"

@@ -6,6 +6,7 @@ changes the settings of any other Jupyter of the user's.
 
 import argparse
 import json
+import logging
 import os
 import re
 import secrets
@@ -111,6 +112,9 @@ def write_settings(token):
     settings = {"IdentityProvider": {"token": token}}
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         json.dump(settings, stream)
+    quiet = Path(sys.prefix) / "course-jupyter" / "ipython" / "profile_default" / "ipython_kernel_config.json"
+    quiet.parent.mkdir(parents=True, exist_ok=True)
+    quiet.write_text(json.dumps({"IPKernelApp": {"log_level": logging.ERROR}}) + "\n")
     overrides = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(OVERRIDES, indent=2) + "\n")
@@ -128,7 +132,7 @@ def jupyter_environ():
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(prog="course lab", description="Open a lesson in JupyterLab.")
+    parser = argparse.ArgumentParser(prog="python3 -m course lab", description="Open a lesson in JupyterLab.")
     parser.add_argument("lesson", nargs="?", default="00_start_here", help="08, 08_adam or a notebook's path")
     parser.add_argument("--port", type=_port, help=f"default: the first free one from {FIRST_PORT} on")
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address only")

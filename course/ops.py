@@ -115,8 +115,22 @@ class Axis:
         # NumPy's vectorized power differs from Python's in the last digit.
         return self._meet(other, np.vectorize(pow, otypes=[float]))
 
+    def __rpow__(self, other):
+        return self._meet(other, np.vectorize(pow, otypes=[float]), swap=True)
+
     def __neg__(self):
         return Axis(-self.values)
+
+    def __bool__(self):
+        # Without this, Python's max and min and `if` would take every comparison for true.
+        raise TypeError("a rule's if, min or max met the values of a sweep, which differ from cell to cell: "
+                        "expected where, minimum or maximum of course.ops")
+
+    def __gt__(self, other):
+        return self._meet(other, lambda a, b: a > b)
+
+    def __lt__(self, other):
+        return self._meet(other, lambda a, b: a < b)
 
 
 class _Axes:
@@ -190,4 +204,11 @@ def minimum(x, y):
 
 def where(condition, x, y):
     """x where the condition holds, else y, entry by entry; x and y may be plain numbers."""
+    if isinstance(condition, bool):
+        return x if condition else y
+    if isinstance(condition, Axis):  # what was found true along an axis, as zeros and ones
+        array = next((a for a in (x, y) if hasattr(a, "dtype")), None)
+        if array is None:
+            return _Axes.where(condition, x, y)
+        condition = condition.like(array) != 0
     return _apply("where", condition, x, y)

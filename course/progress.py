@@ -4,6 +4,7 @@ Lines are only ever appended, so that nothing is lost when two notebooks check a
 machine stops in the middle; a broken last line is passed over.
 """
 
+import argparse
 import json
 import os
 from pathlib import Path
@@ -17,7 +18,11 @@ def path():
     COURSE_PROGRESS names another file; 0 records nothing. In solutions/ nothing is recorded either.
     """
     name = os.environ.get("COURSE_PROGRESS", "")
-    if name == "0" or Path.cwd().name == "solutions":
+    try:
+        folder = Path.cwd().name
+    except OSError:  # the working folder was deleted
+        folder = ""
+    if name == "0" or folder == "solutions":
         return None
     return Path(name) if name else exercises.ROOT / ".progress.jsonl"
 
@@ -31,8 +36,11 @@ def record(blank, status):
     if file is None:
         return True
     try:
-        with open(file, "a", encoding="utf-8") as out:
-            out.write(json.dumps({"blank": blank, "status": status}) + "\n")
+        with open(file, "ab+") as out:
+            out.seek(max(0, out.tell() - 1))
+            torn = out.read(1) not in (b"", b"\n")  # the machine stopped in the middle of the last line
+            line = json.dumps({"blank": blank, "status": status})
+            out.write(("\n" * torn + line + "\n").encode())
     except OSError:
         return False
     return True
@@ -55,13 +63,13 @@ def history():
     return lines
 
 
-def table():
-    """Lesson by lesson, what is passed: a text table with points."""
+def table(lesson=None):
+    """What is passed, as a text table with points: of one lesson, or of all."""
     checks = history()
     passed = {name for name, status in checks if status == "passed"}
     tried = {name for name, status in checks if status == "failed"}
     rows, have, total = [("blank", "state", "points")], 0, 0
-    for blanks in exercises.lessons().values():
+    for blanks in [exercises.blanks(lesson)] if lesson else exercises.lessons().values():
         for blank in blanks:
             state = "passed" if blank.name in passed else "tried" if blank.name in tried else "-"
             points = blank.points if state == "passed" else 0
@@ -73,9 +81,8 @@ def table():
 
 
 def main(argv=()):
-    """`python3 -m course progress`: prints the table."""
-    if argv:
-        print(f"course progress takes no arguments, got: {' '.join(argv)}")
-        return 2
+    """Print which exercises are solved, with points."""
+    parser = argparse.ArgumentParser(prog="python3 -m course progress", description=main.__doc__.splitlines()[0])
+    parser.parse_args(list(argv))
     print(table())
     return 0

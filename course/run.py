@@ -6,94 +6,102 @@ import math
 import numpy as np
 
 import course
-from course.inputs import check_count, check_floating, check_hyper, rule, same_shape, shown, unknown, wrong
+from course import arguments, cells
+from course.inputs import check_count, shown, wrong
 from course.ops import Axis
+from course.steps import gradient, walk
 
 
 def run(rule, grad, theta0, steps, *, allow_nonfinite=False, **hyper):
     """All the points that a rule visits.
 
     rule            an update rule of `course.rules`, or a function of the same shape
-    grad            theta -> gradient, same shape as theta
+    grad            theta -> gradient, same shape as theta; must leave theta as it is
     theta0          float, list, NumPy array or torch tensor: where to start. Not changed.
     steps           number of steps, >= 0
     allow_nonfinite go on after an overflow, in place of stopping there
     hyper           the rule's hyper-parameters; a callable is a schedule t -> value, t = 1, 2, ...;
+                    an array that broadcasts to theta's shape has a value for each coordinate;
                     a state's name (b=..., v=...) sets its value before step 1
 
     Returns an array (steps + 1, *theta0.shape) of theta0's kind, type and device; row 0 is theta0.
-    Raises TypeError or ValueError for bad input; FloatingPointError at the first step whose
-    result is infinite or NaN.
+    Gradients, arrays among the settings and new parameters are cast to theta0's type, and CPU
+    tensors and NumPy arrays to its kind, so that float32 stays float32.
+    Raises TypeError or ValueError for bad input, and for what grad, the rule or a schedule returns
+    at any step; FloatingPointError at the first step whose result is infinite or NaN.
     """
-    rule, grad, steps = _checked(rule), _callable("grad", grad), check_count("steps", steps)
-    theta = _start(theta0)
-    hyper, schedules, state = _settings(rule, hyper)
-    scalar, xp = theta.ndim == 0, _backend(theta)
-    path = [theta]
-    # A scalar travels as shape (1,): NumPy's 0-d results are numbers, whose ** rounds differently.
-    theta = theta.reshape(1) if scalar else theta
+    rule, grad, steps = arguments.as_rule(rule), arguments.as_gradient(grad), check_count("steps", steps)
+    theta0 = arguments.start(theta0)
+    settings = arguments.settings(rule, hyper, theta0)
+    scalar, xp = theta0.ndim == 0, _backend(theta0)
+    path = [theta0.reshape(1) if scalar else theta0]
     with np.errstate(all="ignore"):
-        for t in range(1, steps + 1):
-            for name, schedule in schedules.items():
-                hyper[name] = schedule(t)
-                check_hyper(name, hyper[name])
-            g = _gradient(grad, theta.reshape(()) if scalar else theta, t)
-            theta, *state = _step(rule, theta, g.reshape(1) if scalar else g, t, state, hyper)
-            if not (allow_nonfinite or bool(xp.isfinite(theta).all())):
-                raise FloatingPointError(_diverged(t, theta, path[-1], hyper))
-            path.append(theta.reshape(()) if scalar else theta)
-    return xp.stack(path)
+        for theta, _, now in walk(rule, grad, path[0], steps, settings, theta0):
+            if not (allow_nonfinite or _is_finite(theta)):
+                raise FloatingPointError(_diverged(len(path), theta, path[-1], now))
+            path.append(theta)
+    path = xp.stack(path)
+    return path[:, 0] if scalar else path
 
 
 def sweep(rule, grad, theta0, steps, *, paths=False, **hyper):
     """Where a rule ends up, for every combination of settings at once.
 
     rule, grad, theta0, steps   as in `run`; grad is called with all cells at once, so it must
-                                accept leading axes: (len(a), len(b), ..., *theta0.shape)
+                                accept leading axes: (len(a), len(b), ..., *theta0.shape). The rule
+                                must work coordinate by coordinate, unlike adafactor and muon
     paths                       return every step, in place of the last
     hyper                       hyper-parameters; one-dimensional arrays span the grid, in the order
                                 in which they are written
 
     Returns an array (len(a), len(b), ..., *theta0.shape), with a leading axis of steps + 1 where
-    paths is true. The type is theta0's (float32 stays float32), and each cell equals, bit for bit,
-    the `run` with that cell's settings, provided that grad gives a cell the same bits alone as
-    among others. Cells that diverge end in inf or nan; nothing is raised for them.
-    Raises TypeError or ValueError for bad input.
+    paths is true. The type is theta0's (float32 stays float32). In NumPy each cell equals, bit for
+    bit, the `run` with that cell's settings, provided that grad gives a cell the same bits alone as
+    among others; in torch, whose square root rounds by the place in the array, up to rounding.
+    Cells that diverge end in inf or nan; nothing is raised for them.
+
+    After the last step one cell's first two steps are taken again alone, and grad is called once
+    more, with theta0 alone; where the sweep had other numbers, TypeError or ValueError says so. A
+    gradient that differs from call to call (random, or from a stream) passes: it cannot be compared.
+    Raises TypeError or ValueError for other bad input, as `run` does.
     """
-    rule, grad, steps = _checked(rule), _callable("grad", grad), check_count("steps", steps)
-    theta = _start(theta0)
-    arrays = {name: value for name, value in hyper.items() if np.ndim(value) > 0 and name in rule.hyper}
-    for name, value in arrays.items():
-        if np.ndim(value) != 1 or np.size(value) == 0:
-            raise wrong(name, value, "a number or a one-dimensional array of numbers")
-        hyper[name] = np.asarray(value)
-    hyper, schedules, state = _settings(rule, hyper)
-    scalar, xp = theta.ndim == 0, _backend(theta)
-    theta = theta.reshape(1) if scalar else theta
-    for i, name in enumerate(arrays):
-        hyper[name] = Axis(hyper[name].reshape([-1 if j == i else 1 for j in range(len(arrays))] + [1] * theta.ndim))
-    grid = tuple(np.size(value) for value in arrays.values())
-    theta = xp.broadcast_to(theta, grid + tuple(theta.shape))
-    path = [theta]
+    rule, grad, steps = arguments.as_rule(rule), arguments.as_gradient(grad), check_count("steps", steps)
+    theta0 = arguments.start(theta0)
+    axes = arguments.grid_axes(rule, hyper)
+    plain = {name: value for name, value in hyper.items() if name not in axes}
+    settings, schedules, state = arguments.settings(rule, plain, theta0, axes)
+    scalar, xp = theta0.ndim == 0, _backend(theta0)
+    start = theta0.reshape(1) if scalar else theta0
+    for i, (name, values) in enumerate(axes.items()):
+        settings[name] = Axis(
+            values.reshape([-1 if j == i else 1 for j in range(len(axes))] + [1] * start.ndim)
+        )
+    theta = xp.broadcast_to(start, tuple(map(len, axes.values())) + tuple(start.shape))
+    path, first = [theta], []
     with np.errstate(all="ignore"):
-        for t in range(1, steps + 1):
-            for name, schedule in schedules.items():
-                hyper[name] = schedule(t)
-                check_hyper(name, hyper[name])
-            g = _gradient(grad, theta[..., 0] if scalar else theta, t)
-            theta, *state = _step(rule, theta, g[..., None] if scalar else g, t, state, hyper)
-            path = [*path, theta] if paths else [theta]
-    result = xp.stack(path) if paths else path[0]
-    result = result[..., 0] if scalar else result
-    return result.copy() if steps == 0 and isinstance(result, np.ndarray) else result
+        for after, g, now in walk(
+            rule, grad, theta, steps, (settings, schedules, state), theta0, grid=bool(axes)
+        ):
+            if len(first) < 2:
+                first.append((after, g, dict(now)))
+            if not paths:
+                path.clear()
+            path.append(after)
+        if axes and first:
+            cells.check_rule(rule, start, state, first)
+            grid, g = (x[..., 0] if scalar else x for x in (theta, first[0][1]))
+            cells.check_grad(grad, theta0, grid, g)
+    result = xp.stack(path) if paths else xp.stack(path)[0]
+    return result[..., 0] if scalar else result
 
 
 def run_torch(optimizer, grad, theta0, steps, *, device=None, **settings):
     """All the points that a class of torch.optim visits: `run` for torch's own code.
 
-    optimizer   a class of torch.optim, such as torch.optim.Adam
-    grad        theta -> gradient, for a torch tensor
-    theta0      float, list or NumPy array: where to start
+    optimizer   a class of torch.optim that takes one dense gradient per step, such as
+                torch.optim.Adam; not LBFGS and SparseAdam
+    grad        theta -> gradient, for a torch tensor; on the CPU the result may be NumPy's
+    theta0      float, list, NumPy array or torch tensor: where to start. Not changed.
     steps       number of steps, >= 0
     device      where torch computes; by default `course.device()`
     settings    torch's own keywords: lr=, betas=, momentum=, ...
@@ -104,33 +112,36 @@ def run_torch(optimizer, grad, theta0, steps, *, device=None, **settings):
     """
     import torch
 
-    steps, grad = check_count("steps", steps), _callable("grad", grad)
+    steps, grad = check_count("steps", steps), arguments.as_gradient(grad)
+    expected = "a class of torch.optim, such as torch.optim.Adam"
     if not (isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)):
-        raise wrong("optimizer", optimizer, "a class of torch.optim, such as torch.optim.Adam", TypeError)
-    device = torch.device(device) if device is not None else course.device()
+        raise wrong("optimizer", optimizer, expected, TypeError)
+    if (
+        issubclass(optimizer, torch.optim.LBFGS | torch.optim.SparseAdam)
+        or optimizer is torch.optim.Optimizer
+    ):
+        raise wrong("optimizer", optimizer, f"{expected}, that takes one dense gradient per step", TypeError)
+    device = course.device() if device is None else _device(device)
     dtype = torch.float32 if device.type == "mps" else torch.float64
-    theta = torch.tensor(_start(theta0), dtype=dtype, device=device)
+    theta = torch.as_tensor(arguments.start(theta0)).to(device=device, dtype=dtype)
     optimizer = optimizer([theta], **settings)
     path = [theta.clone()]
     for t in range(1, steps + 1):
-        theta.grad = _gradient(grad, theta, t)
+        theta.grad = gradient(grad, theta, t)
         optimizer.step()
         path.append(theta.clone())
     return torch.stack(path).cpu().double().numpy()
 
 
-def _checked(function):
-    if hasattr(function, "hyper"):
-        return function
-    if not callable(function):
-        raise wrong("rule", function, "an update rule such as course.rules.adam", TypeError)
-    return rule(function)
+def _device(device):
+    import torch
 
-
-def _callable(name, value):
-    if callable(value):
-        return value
-    raise wrong(name, value, "a function theta -> gradient", TypeError)
+    try:
+        torch.zeros(1, device=device).cpu()
+        return torch.device(device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise wrong("device", device, f"a device that is present, such as 'cpu' ({reason})") from None
 
 
 def _backend(theta):
@@ -141,57 +152,11 @@ def _backend(theta):
     return torch
 
 
-def _start(theta0):
-    if type(theta0).__module__.partition(".")[0] == "torch":
-        check_floating("theta0", theta0)
-        return theta0.detach().clone()
-    if isinstance(theta0, int):
-        check_floating("theta0", theta0)
-    try:
-        theta = np.array(theta0)
-    except ValueError:
-        raise wrong("theta0", theta0, "a number or a rectangular array of numbers") from None
-    if theta.dtype.kind not in "fiu":
-        raise wrong("theta0", theta0, "a floating-point number or array", TypeError)
-    check_floating("theta0", theta)
-    if not np.all(np.isfinite(theta)):
-        raise wrong("theta0", theta0, "finite numbers")
-    return theta
-
-
-def _settings(rule, given):
-    """Splits what the caller named into hyper-parameters, schedules and the state before step 1."""
-    hyper, schedules, state = {}, {}, dict(rule.state)
-    for name, value in given.items():
-        if name in state:
-            state[name] = value
-        elif name not in rule.hyper:
-            raise unknown(f"{rule.__name__}'s hyper-parameter", name, list(rule.hyper), TypeError)
-        elif callable(value) and not hasattr(value, "shape"):
-            schedules[name] = value
-        else:
-            check_hyper(name, value)
-            hyper[name] = value
-    return hyper, schedules, list(state.values())
-
-
-def _gradient(grad, theta, t):
-    g = grad(theta)
-    if t == 1:
-        check_floating("grad(theta)", g)
-        same_shape("grad(theta)", g, "theta", theta)
-    return g if hasattr(g, "shape") else np.asarray(g)
-
-
-def _step(rule, theta, g, t, state, hyper):
-    if t > 1:  # the first call checks everything; from then on only the schedules change
-        rule = getattr(rule, "__wrapped__", rule)
-    return rule(theta, g, t, *state, **{name: _plain(value) for name, value in hyper.items()})
-
-
-def _plain(value):
-    """NumPy's own numbers as Python's, which do not turn float32 into float64."""
-    return value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+def _is_finite(theta):
+    # A finite sum of squares means finite entries, and is four times as fast; a large one may overflow.
+    if isinstance(theta, np.ndarray):
+        return math.isfinite(np.vdot(theta, theta)) or bool(np.isfinite(theta).all())
+    return bool(theta.isfinite().all())
 
 
 def _diverged(t, theta, last, hyper):

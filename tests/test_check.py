@@ -1,17 +1,21 @@
 """What a learner is told: the right answer, the known mistakes, and every awkward function."""
 
 import json
+import math
+import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from course import check as checking
 from course import exercises, progress
 from course.check import CheckFailed, check, score, verdict
-from course.exercises.blank import Blank, play, stream
-from course.mistakes import MISTAKES
+from course.exercises.blank import BadAnswer, Blank, cases, first_difference, named_mistake, play, stream
+from course.mistakes import MISTAKES, Mistake
 from course.rules import adam
 
 STEP = "00_start_here.step"
@@ -80,6 +84,21 @@ def test_a_wrong_rule_is_told_where_and_what(adam_blank):
     assert "eps belongs outside the root" in found.message and "Hint 1 of 3: nudge" in found.message
 
 
+def test_a_wrong_state_alone_is_not_blamed_on_a_mistake_of_the_step():
+    ball = Blank(
+        "00_test.ball",
+        stream(lr=(0.1, 1.0)),
+        ("a", "b", "c"),
+        mistakes=(Mistake("sum", lambda theta, g, t, step=0.0, *, lr: (theta - lr * g, g), "You kept g."),),
+        outputs=("theta", "step"),
+        chained=True,
+    )
+    calls = ball.public_calls()
+    expected = play(ball, lambda theta, g, t, step=0.0, *, lr: (theta - lr * g, lr * g), calls)
+    got = play(ball, lambda theta, g, t, step=0.0, *, lr: (theta - lr * g, 7 * g), calls)
+    assert named_mistake(ball, got, calls, expected) is None
+
+
 def test_the_first_wrong_step_is_the_first(adam_blank):
     def late(theta, g, t, *state, **hyper):
         theta, m, v = adam(theta, g, t, *state, **hyper)
@@ -135,6 +154,24 @@ def divides(theta, g, lr):
     return theta - 1 / 0
 
 
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+class Unshown:
+    def __repr__(self):
+        raise RuntimeError
+
+
+def silent():
+    raise Silent
+
+
+def noisy():
+    raise ValueError("\na long story, of which only the beginning is worth showing" + "." * 10**5)
+
+
 AWKWARD = [
     (loops, "still running after 0.5 seconds and was stopped"),
     (swallows, "still running after 0.5 seconds"),
@@ -143,16 +180,21 @@ AWKWARD = [
     (recurses, "raised RecursionError"),
     (divides, "raised ZeroDivisionError: division by zero, in its line `return theta - 1 / 0`"),
     (lambda theta, g, lr: None, "returned None. Is the return line missing?"),
-    (lambda theta, g, lr: theta[:2], r"with shape (2,); expected (3,)"),
-    (lambda theta, g, lr: 1.0, r"with shape (); expected (3,)"),
+    (lambda theta, g, lr: theta[:2], "with shape (2,); expected shape (3,)"),
+    (lambda theta, g, lr: 1.0, "with shape (); expected shape (3,)"),
     (lambda theta, g, lr: (theta, g), "returned 2 values; expected one value"),
     (lambda theta, g, lr: "theta", "returned a str; expected one value"),
-    (lambda theta, g, lr: [object()], "returned result as list; expected a number or an array"),
-    (lambda theta, g, lr: theta * 1j, "returned result as ndarray; expected a number"),
+    (lambda theta, g, lr: [object()], "returned result as a list; expected a number or an array"),
+    (lambda theta, g, lr: theta * 1j, "returned result as an array of complex128; expected a number"),
     (lambda theta, g, lr: theta * np.nan, "is nan, expected"),
     (lambda theta, g: theta, "It is called as step(theta, g, lr)"),
     (lambda theta, g, lr: unknown, "raised NameError: name 'unknown' is not defined"),  # noqa: F821
     (3.0, "check needs the function itself: check('00_start_here.step', step). It was given 3.0"),
+    (lambda theta, g, lr: next(iter([])), "raised StopIteration"),
+    (lambda theta, g, lr: silent(), "raised Silent"),
+    (lambda theta, g, lr: noisy(), "raised ValueError: a long story, of which only"),
+    (Unshown(), "check needs the function itself"),
+    (lambda theta, g, lr: (theta - lr * g).astype(np.float32), "agree to six digits or more: is something"),
     (lambda theta, g, lr: theta + lr * g, "You added the step"),
     (lambda theta, g, lr: theta - lr * g * (1 + 1e-7), "First wrong in case 1 of 20: for theta = ["),
 ]
@@ -178,8 +220,116 @@ def test_a_rule_with_wrong_count_or_shape(adam_blank):
 
 def test_a_printing_function_passes_and_is_told(capsys):
     found = verdict(STEP, prints)
-    assert found.passed and "Your function prints: 20 lines" in found.message
+    assert found.passed and "Your function prints 20 lines" in found.message
     assert capsys.readouterr().out == ""
+
+
+def test_a_printing_loop_keeps_memory_and_does_harm():
+    def shouts(theta, g, lr):
+        while True:
+            print("y" * 20000)
+
+    found = verdict(STEP, shouts, time_limit=0.3)
+    assert "was still running" in found.message and "does no harm" not in found.message
+    assert len(found.message) < 500
+
+
+def test_closing_stdout_closes_only_its_own(capsys):
+    def closes(theta, g, lr):
+        sys.stdout.close()
+        return theta - lr * g
+
+    assert verdict(STEP, closes).passed
+    print("still here")
+    assert "still here" in capsys.readouterr().out
+
+
+def test_two_checks_at_once_leave_stdout_and_warnings_alone():
+    def slow(seconds):
+        return lambda theta, g, lr: time.sleep(seconds) or theta - lr * g
+
+    before, filters, found = sys.stdout, warnings.filters[:], []
+    threads = [threading.Thread(target=lambda s=s: found.append(verdict(STEP, slow(s)))) for s in (0.003, 0.005)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [x.passed for x in found] == [True, True]
+    assert sys.stdout is before and warnings.filters == filters
+
+
+def test_an_interrupt_ends_the_function_as_well(monkeypatch):
+    """Ctrl-C reaches the thread that waits; the one that works must not go on."""
+    before, filters = threading.active_count(), warnings.filters[:]
+    join, calls = threading.Thread.join, []
+
+    def interrupted(thread, timeout=None):
+        calls.append(timeout)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verdict(STEP, loops)
+    assert threading.active_count() == before and warnings.filters == filters
+
+
+def test_a_check_inside_a_check_ends():
+    nested = lambda theta, g, lr: verdict(STEP, right) and theta  # noqa: E731
+    assert "still running after 0.5 seconds" in verdict(STEP, nested, time_limit=0.5).message
+    assert verdict(STEP, right).passed
+
+
+def test_all_nan_is_not_blamed_on_one_cause(adam_blank):
+    def negative_root(theta, g, t, m=0.0, v=0.0, *, lr, beta1, beta2, eps):
+        _, m, v = adam(theta, g, t, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
+        return theta - lr * m / np.sqrt(-v), m, v
+
+    assert "so does the root of a negative number" in verdict(adam_blank, negative_root).message
+
+
+def test_an_unwritten_helper_is_named():
+    def step(theta, g, lr):
+        raise NotImplementedError("step is not written yet")
+
+    def descend(theta, lr, steps):
+        return step(theta, theta, lr)
+
+    found = verdict("00_start_here.descend", descend)
+    assert found.status == "unwritten" and "step, which descend calls, is not written yet" in found.message
+
+
+def test_several_values_in_one_array_are_taken_apart():
+    two = Blank("00_test.two", cases(lambda rng: {"x": rng.normal()}), ("a", "b", "c"), outputs=("double", "half"))
+    calls = two.public_calls()
+    expected = play(two, lambda x: (2 * x, x / 2), calls)
+    for function in (lambda x: np.array([2 * x, x / 2]), lambda x: [2 * x, x / 2]):
+        assert first_difference(two, play(two, function, calls), expected) is None
+    with pytest.raises(BadAnswer, match="returned 3 values; expected 2 values: return double, half"):
+        play(two, lambda x: (x, x, x), calls)
+    one = Blank("00_test.one", cases(lambda rng: {"x": rng.normal()}), ("a", "b", "c"))
+    with pytest.raises(BadAnswer, match=r"put them in one array: np.array"):
+        play(one, lambda x: (x, x), calls)
+    with pytest.raises(BadAnswer, match=r"shape \(1,\); expected one number"):
+        first_difference(one, play(one, lambda x: [x], calls), play(one, lambda x: x, calls))
+
+
+def test_a_right_answer_stays_right_on_other_seeds(adam_blank):
+    """The state of a small first gradient must not drown in a theta of size 1."""
+    momentum = Blank("00_test.ball", stream(lr=(1e-3, 1.0)), ("a", "b", "c"), outputs=("theta", "step"), chained=True)
+
+    def direct(theta, g, t, step=0.0, *, lr):
+        step = 0.9 * step - lr * g
+        return theta + step, step
+
+    def by_difference(theta, g, t, step=0.0, *, lr):
+        new = theta + 0.9 * step - lr * g
+        return new, new - theta
+
+    for seed in range(40):
+        calls = momentum.inputs(np.random.default_rng(seed))
+        assert first_difference(momentum, play(momentum, by_difference, calls), play(momentum, direct, calls)) is None
 
 
 def test_an_unwritten_blank_is_no_failure():
@@ -211,8 +361,9 @@ def test_check_shows_stops_and_records(capsys):
     assert [status for _, status in progress.history()] == ["passed", "failed", "failed"]
     with pytest.raises(ValueError, match=r"name: got '00_start_here.stepp'.*did you mean '00_start_here.step'"):
         check("00_start_here.stepp", right)
-    with pytest.raises(ValueError, match="name: got 7"):
-        check(7, right)
+    for name in (7, [1], None):
+        with pytest.raises(ValueError, match="name: got"):
+            check(name, right)
 
 
 def test_the_card_escapes_and_folds():
@@ -230,7 +381,15 @@ def test_progress_survives_a_broken_file_and_prints_a_table(tmp_path, capsys):
     assert progress.main([]) == 0
     table = capsys.readouterr().out
     assert "00_start_here.step" in table and "1 of 1" in table and "tried" in table
-    assert progress.main(["x"]) == 2
+    assert "01_" not in progress.table("00_start_here")
+    with pytest.raises(SystemExit):
+        progress.main(["x"])
+
+
+def test_a_torn_last_line_swallows_nothing(tmp_path):
+    progress.path().write_text('{"blank": "00_start_here.step", "stat')
+    progress.record("00_start_here.step", "passed")
+    assert progress.history() == [("00_start_here.step", "passed")]
 
 
 def test_progress_that_cannot_be_written_is_said(monkeypatch, capsys):
@@ -253,8 +412,10 @@ def test_missing_numbers_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="course build 00_start_here makes it"):
         exercises.expected(blank, tmp_path)
     (tmp_path / "00_start_here.json").write_text("{}")
-    with pytest.raises(KeyError, match=r"no numbers for 00_start_here.step"):
-        exercises.expected(blank, tmp_path)
+    for damaged in ("", "{}", "[]", "null", '{"00_start_here.step": [[1]]}', '{"00_start_here.step": 3}', '{"00_start_here.step": [1]}'):
+        (tmp_path / "00_start_here.json").write_text(damaged)
+        with pytest.raises(ValueError, match=r"(is damaged|does not hold the numbers).*course build 00_start_here"):
+            exercises.expected(blank, tmp_path)
 
 
 def test_stored_numbers_are_small_and_only_numbers():
@@ -282,6 +443,15 @@ def test_a_guess_is_scored(guess, truth, says, capsys):
     assert capsys.readouterr().out.strip() == says
 
 
-def test_a_guess_that_is_no_number_is_refused():
-    with pytest.raises(TypeError, match="guess: got '1', expected a number"):
-        score("1", 1.0, "rate")
+def test_a_guess_that_is_no_number_is_refused(capsys):
+    for guess in ("1", True, None, [1.0], np.ones(2), 1j, np.complex128(1)):
+        with pytest.raises(TypeError, match=r"guess: got .*, expected a number"):
+            score(guess, 1.0, "rate")
+    for guess in (math.inf, math.nan, 10**400):
+        with pytest.raises(ValueError, match=r"guess: got .*, expected a finite number"):
+            score(guess, 1.0, "rate")
+    with pytest.raises(ValueError, match="truth: got inf"):
+        score(5, math.inf, "rate")
+    score(np.float32(1), torch.tensor(1.0), "rate")
+    score(1e-300, 1e300, "rate")
+    assert "right" in capsys.readouterr().out

@@ -2,7 +2,9 @@
 
 import os
 import re
+import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -14,6 +16,7 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+STALE = 10  # seconds; a write takes milliseconds, so an older temporary file was left by a killed build
 CELL_METADATA = ("tags", "nbgrader", "jupyter", "slideshow", "deletable", "editable")
 
 
@@ -33,10 +36,12 @@ def read(path):
     return book
 
 
-def run(book, folder):
+def run(book, folder, root=None):
     """Runs every code cell in a fresh kernel that stands in the folder; outputs go into the book.
 
-    Raises RuntimeError with the cell and the error where a cell fails.
+    root: the folder whose exercises/ holds the numbers that the checks expect; default: this checkout.
+
+    Raises RuntimeError with the cell and the error where a cell fails, KeyboardInterrupt after Ctrl-C.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -48,7 +53,7 @@ def run(book, folder):
         timeout=300,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--log-level=40"],
+        extra_arguments=["--log-level=40", *([_numbers_from(root)] if root else [])],
     )
     try:
         client.execute(env=environment)
@@ -57,6 +62,26 @@ def run(book, folder):
         raise RuntimeError(text) from None
     except DeadKernelError:
         raise RuntimeError("the kernel died") from None
+    finally:
+        # nbclient answers Ctrl-C by ending the kernel, and then fails with whatever error comes of that.
+        if getattr(client, "_async_cleanup_kernel_future", None):
+            raise KeyboardInterrupt
+
+
+def _numbers_from(root):
+    """The kernel's option that lets its checks read their numbers below root, and binds no name."""
+    path = f"__import__('pathlib').Path({str(root)!r})"
+    return f"--IPKernelApp.exec_lines=__import__('course.exercises').exercises.ROOT = {path}"
+
+
+def is_committed(path):
+    """Whether git has this file exactly as it stands: then it is what is handed out, not somebody's work."""
+    command = ["git", "-C", str(ROOT), "diff", "--quiet", "HEAD", "--", str(path)]
+    tracked = ["git", "-C", str(ROOT), "ls-files", "--error-unmatch", str(path)]
+    try:
+        return all(subprocess.run(c, capture_output=True).returncode == 0 for c in (command, tracked))
+    except OSError:  # no git here
+        return False
 
 
 def normalize(book, stem=None):
@@ -101,6 +126,8 @@ def _output(output, count):
 
 
 def _colab(book, stem):
+    if not book.cells:
+        raise ValueError("it has no cells, expected a title in the first")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     source = project["urls"]["Source"].rstrip("/")
     folder = source.rpartition("/")[2]
@@ -133,18 +160,58 @@ def text(book):
 
 def write(path, content):
     """Writes a file whole: to a temporary file first, then renamed. Returns whether it changed."""
-    path = Path(path)
-    old = path.read_bytes() if path.exists() else None
-    new = content.encode("utf-8") if isinstance(content, str) else content
-    if old == new:
-        return False
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    return bool(write_together({path: content}))
+
+
+def write_together(contents):
+    """Writes files {path: text or bytes} that belong together: all of them, or none.
+
+    Every file is written beside its target first and renamed when all are there; after an error or
+    Ctrl-C between two renames the old files are put back. Returns the paths that changed.
+    """
+    new = {Path(path): text.encode() if isinstance(text, str) else text for path, text in contents.items()}
+    old = {path: path.read_bytes() if path.exists() else None for path in new}
+    changed = [path for path in new if new[path] != old[path]]
+    renamed = []
     try:
-        temporary.write_bytes(new)
-        os.replace(temporary, path)
+        for path in changed:
+            _temporary(path).write_bytes(new[path])
+        for path in changed:
+            renamed.append(path)  # before it is: an interrupt may come right after
+            os.replace(_temporary(path), path)
+    except BaseException:
+        for path in renamed:
+            _put_back(path, old[path])
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
-    return True
+        for path in changed:
+            _temporary(path).unlink(missing_ok=True)
+    return changed
+
+
+def _temporary(path):
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")  # .gitignore has this form
+
+
+def _put_back(path, content):
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_bytes(content)
+
+
+def leftovers(folders):
+    """The temporary files in these folders that a killed build has left, in order."""
+    found = [path for folder in folders for path in (ROOT / folder).glob(".*.tmp")]
+    return sorted(path for path in found if _age(path) > STALE)
+
+
+def _age(path):
+    """Seconds since the file was written; 0 where another build has just renamed it."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0
 
 
 if sys.platform == "win32":  # zmq's event loop needs it, and warns on every run otherwise

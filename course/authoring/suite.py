@@ -20,7 +20,7 @@ MOST_WORKERS = 8  # each imports torch, which costs about 300 MB
 
 def main(argv):
     """Run the stages that the options ask for: 0 when all of them passed, else 1."""
-    parser = argparse.ArgumentParser(prog="course test", description="Run every test of the course.")
+    parser = argparse.ArgumentParser(prog="python3 -m course test", description="Run every test of the course.")
     parser.add_argument("--quick", action="store_true", help="leave out the notebooks")
     parser.add_argument("-k", metavar="EXPR", help="only the tests whose names match, as in pytest -k")
     options = parser.parse_args(argv)

@@ -37,7 +37,7 @@ def blanks(lesson):
 def find(name) -> Blank:
     """The blank of that name. Raises ValueError with the names that exist where there is none."""
     known = {blank.name: blank for blanks in lessons().values() for blank in blanks}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         lesson = str(name).partition(".")[0]
         raise unknown("name", name, [key for key in known if key.startswith(f"{lesson}.")] or list(known))
     return known[name]
@@ -46,13 +46,18 @@ def find(name) -> Blank:
 def expected(blank, folder=None):
     """What the solution returns for the blank's public calls, as stored beside the exercise.
 
-    Raises FileNotFoundError or KeyError with a plain message where the numbers are not stored.
+    Raises FileNotFoundError where nothing is stored, ValueError where it is not what the blank needs.
     """
     path = Path(folder or ROOT / "exercises") / f"{blank.lesson}.json"
+    remedy = f"python3 -m course build {blank.lesson} makes it"
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing: python3 -m course build {blank.lesson} makes it") from None
-    if blank.name not in stored:
-        raise KeyError(f"{path.name} has no numbers for {blank.name}: python3 -m course build {blank.lesson} adds them")
-    return stored[blank.name]
+        raise FileNotFoundError(f"{path} is missing: {remedy}") from None
+    except ValueError:
+        raise ValueError(f"{path} is damaged: {remedy} anew") from None
+    results = stored.get(blank.name) if isinstance(stored, dict) else None
+    lengths = [len(x) if isinstance(x, list) else None for x in results] if isinstance(results, list) else None
+    if lengths != [len(blank.outputs)] * blank.calls:
+        raise ValueError(f"{path} does not hold the numbers of {blank.name}: {remedy} anew")
+    return results

@@ -134,7 +134,7 @@ BLANKS = (
         ),
         points=2,
         hints=(
-            "The root of v has reached the share sqrt(1 - beta2^t) of its target.",
+            "The root of E[v_t] has reached the share sqrt(1 - beta2^t) of its target.",
             "Square the condition, bring beta2^t alone to one side, and take logarithms. log(beta2) is negative: "
             "dividing by it turns the inequality round.",
             "Take the logarithm of one minus the square of (one minus the tolerance), divide by the logarithm of "
@@ -155,7 +155,7 @@ BLANKS = (
             Mistake(
                 "time_constant",
                 lambda tolerance, beta2: math.ceil(1 / (1 - beta2)),
-                "You gave 1/(1 - beta2), the mean's time constant. By then v has reached 63 % of its target, and "
+                "You gave 1/(1 - beta2), the mean's time constant. By then E[v_t] has reached 63 % of its target, and "
                 "its root 80 %, whatever the tolerance.",
             ),
             Mistake(

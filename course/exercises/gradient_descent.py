@@ -55,7 +55,8 @@ def _with_rate(rng):
     """Rates on both sides of the best one, so that either end of the spectrum may be the slow one."""
     ends = _ends(rng)
     best, limit = 2 / (ends["mu"] + ends["L"]), 2 / ends["L"]
-    low, high = (0.1 * best, best) if rng.random() < 0.5 else (best, limit)
+    # 2 % short of the limit, where the number of steps would have no bound
+    low, high = (0.1 * best, best) if rng.random() < 0.5 else (best, best + 0.98 * (limit - best))
     return {**ends, "lr": float(rng.uniform(low, high)), "tolerance": float(10 ** rng.uniform(-6, -1))}
 
 
@@ -69,7 +70,8 @@ def _larger_end(mu, L, lr):
 
 def _three_points(rng):
     """Three successive points of gradient descent on (curvature / 2) (x - minimum)^2."""
-    curvature, minimum = float(10 ** rng.uniform(-1, 2)), float(rng.normal(0, 5))
+    curvature = float(10 ** rng.uniform(-1, 2))
+    minimum = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 8))  # so that differences keep their digits
     side = rng.choice([-1.0, 1.0])
     lr = float((1 + side * rng.uniform(0.1, 0.9)) / curvature)
     factor, error = 1 - lr * curvature, float(rng.uniform(1, 3))

@@ -5,7 +5,7 @@ import numpy as np
 from course.exercises.blank import Blank, cases
 from course.mistakes import Mistake
 
-_SLOPES = np.array([0.2, 4.0])  # of the ravine 0.1 x^2 + 2 y^2
+_SLOPES = np.array([0.2, 4.0])  # of the ravine 0.1 theta_1^2 + 2 theta_2^2
 
 
 def _descended(theta, lr, steps):
@@ -52,7 +52,7 @@ BLANKS = (
         inputs=cases(lambda rng: {"theta": _point(rng)}),
         hints=(
             "A gradient has as many entries as theta: one partial derivative for each coordinate.",
-            "Differentiate 0.1 x^2 with y held fixed, then 2 y^2 with x held fixed.",
+            "Differentiate the loss by theta_1 with theta_2 held fixed, then by theta_2 with theta_1 held fixed.",
             "The derivative of c x^2 is 2 c x: c is 0.1 for the first entry and 2 for the second.",
         ),
         mistakes=(
@@ -69,7 +69,7 @@ BLANKS = (
             Mistake(
                 "coordinates_swapped",
                 lambda theta: _SLOPES[::-1] * theta,
-                "You swapped the coordinates: 0.1 belongs to x, the first, and 2 to y, the second.",
+                "You swapped the coordinates: 0.1 belongs to theta_1, the first, and 2 to theta_2, the second.",
             ),
             Mistake(
                 "descent_direction",

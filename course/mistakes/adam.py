@@ -81,7 +81,8 @@ def _adam_mistakes(rule, divide):
     @of(
         rule,
         "t_from_zero",
-        "Your correction counts t from 0 (beta^(t - 1)): at the first step it divides by 1 - beta^0 = 0. t starts at 1.",
+        "Your theta is nan from the first step on. A correction that counts t from 0 does this (1 - beta^0 = 0, and 0/0 "
+        "is nan), for t starts at 1; so does the root of a negative number.",
     )
     def _(theta, g, t, m, v, lr, beta1, beta2, eps):
         m, v = _means(g, m, v, beta1, beta2)
