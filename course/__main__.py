@@ -21,6 +21,7 @@ COMMANDS = [
     ("check", "show that every solution passes and every blank fails", "course.authoring.verify:main"),
     ("build", "make exercises/ from solutions/ and run the notebooks again", "course.authoring.build:main"),
     ("parity", "hold every rule beside torch's class and print the largest difference", "course.authoring.parity:main"),
+    ("mutants", "change every token of the rules and schedules, and show that the tests see it", "course.authoring.mutants:main"),
     ("progress", "print which exercises are solved", "course.progress:main"),
 ]
 
