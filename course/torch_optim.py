@@ -73,7 +73,8 @@ class _FromRule:
             raise RuntimeError(f"{name}: got a sparse gradient, expected a dense one; torch.optim.{name} or "
                                "torch.optim.SparseAdam may take it")
         kept = self.state[p]
-        rule, hyper = self._rule(p, group), self._hyper(p, group)
+        rule = self._rule(p, group)
+        hyper = self._hyper(rule, p, group)
         theta, g = p, -p.grad if group.get("maximize") else p.grad
         decay = group.get("weight_decay", 0)
         if decay and "weight_decay" not in hyper:
@@ -99,13 +100,13 @@ class _FromRule:
         """The state as torch has it, where torch rounds a number to its scalar type (float32) in between."""
         return state
 
-    def _hyper(self, p, group):
+    def _hyper(self, rule, p, group):
         """The rule's hyper-parameters, from the group's settings under torch's names."""
-        values = {name: group[name] for name in self._rule(p, group).hyper if name in group}
+        values = {name: group[name] for name in rule.hyper if name in group}
         for pair, parts in _PAIRS.items():
             values |= zip(parts, group.get(pair, ()), strict=False)
         values["lr"] = float(group["lr"])
-        return {name: value for name, value in values.items() if name in self._rule(p, group).hyper}
+        return {name: value for name, value in values.items() if name in rule.hyper}
 
 
 _PAIRS = {
@@ -253,9 +254,9 @@ class Adafactor(_FromRule, torch.optim.Adafactor):
     def _rule(self, p, group):
         return rules.adafactor if p.ndim > 1 else rules.adafactor_vector
 
-    def _hyper(self, p, group):
+    def _hyper(self, rule, p, group):
         eps1, eps2 = group["eps"]
-        return {**super()._hyper(p, group), "eps1": eps1, "eps2": eps2}
+        return {**super()._hyper(rule, p, group), "eps1": eps1, "eps2": eps2}
 
 
 class Muon(_FromRule, torch.optim.Muon):
@@ -269,8 +270,8 @@ class Muon(_FromRule, torch.optim.Muon):
     def _count(self, kept):
         return 1  # the rule asks for no number, and torch keeps none
 
-    def _hyper(self, p, group):
-        hyper = super()._hyper(p, group)
+    def _hyper(self, rule, p, group):
+        hyper = super()._hyper(rule, p, group)
         if group["adjust_lr_fn"] == "match_rms_adamw":
             n, m = p.shape
             factor = 0.2 * max(n, m) ** 0.5 / max(1, n / m) ** 0.5
