@@ -35,10 +35,6 @@ class CheckFailed(AssertionError):
         return [str(self)]
 
 
-class _Stop(BaseException):
-    """Raised inside a learner's function that has used up its time."""
-
-
 @dataclass(frozen=True)
 class Verdict:
     """What a check found: `passed`, and `message` in plain text; shown in a notebook as a card."""
@@ -225,7 +221,7 @@ def _guarded(work, seconds):
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the learner's
             problem.append(error)
 
-    thread = threading.Thread(target=target, daemon=True)
+    thread, stopped = threading.Thread(target=target, daemon=True), False
     while not _one_at_a_time.acquire(timeout=0.1):
         pass  # in slices, so that a check inside a check can be stopped
     try:
@@ -235,31 +231,35 @@ def _guarded(work, seconds):
             try:
                 thread.join(seconds)
             finally:  # after an interrupt as well
-                _end(thread)
+                stopped = thread.is_alive()
+                _end(thread, problem)
     finally:
         _one_at_a_time.release()
     if thread.is_alive():
         return None, TimeoutError("still running"), out
     if problem:
         error = problem[0]
-        return None, TimeoutError("stopped") if isinstance(error, _Stop) else error, out
+        return None, TimeoutError("stopped") if stopped and isinstance(error, SystemExit) else error, out
     return result[0], None, out
 
 
-def _end(thread):
-    """Raises _Stop in a thread that is still at work, again and again for up to two seconds.
+def _end(thread, caught):
+    """Raises SystemExit in a thread that is still at work, until one is caught at its end or two seconds are over.
 
     Code that catches everything is only open to it between two `try` blocks. With threads that take
-    turns as often as they can, one of many attempts mostly meets it there.
+    turns as often as they can, one of many attempts mostly meets it there. One attempt too many may meet
+    the thread on its way out; Python ends a thread on SystemExit without a word.
     """
     interval, deadline = sys.getswitchinterval(), time.monotonic() + 2
     sys.setswitchinterval(1e-6)
     try:
-        while thread.is_alive() and time.monotonic() < deadline:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
+        while thread.is_alive() and not caught and time.monotonic() < deadline:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
             thread.join(1e-4)
     finally:
         sys.setswitchinterval(interval)
+    if caught:
+        thread.join(2)
 
 
 def _printed(out, problem):

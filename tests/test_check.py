@@ -1,5 +1,6 @@
 """What a learner is told: the right answer, the known mistakes, and every awkward function."""
 
+import io
 import json
 import math
 import sys
@@ -356,6 +357,27 @@ def test_a_loop_takes_its_limit_and_leaves_nothing_running():
     before, interval = threading.active_count(), sys.getswitchinterval()
     verdict(STEP, loops, time_limit=0.3)
     assert threading.active_count() == before and sys.getswitchinterval() == interval
+
+
+def test_a_stop_on_the_way_out_of_a_thread_is_silent(monkeypatch):
+    said = []
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest has one of its own
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())  # where Python writes what ends a thread
+    before = threading.active_count()
+    for _ in range(20):
+        thread = threading.Thread(target=loops, args=(1.0, 1.0, 1.0), daemon=True)
+        thread.start()
+        checking._end(thread, [])  # nothing in the thread catches it
+    assert threading.active_count() == before and not said and sys.stderr.getvalue() == ""
+
+
+def test_no_stop_is_sent_to_a_thread_that_has_caught_one():
+    waiting = threading.Event()
+    thread = threading.Thread(target=waiting.wait, args=(0.2,), daemon=True)
+    thread.start()
+    checking._end(thread, [SystemExit()])
+    assert not thread.is_alive()
 
 
 def test_what_cannot_be_stopped_is_said():
