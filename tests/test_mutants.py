@@ -11,7 +11,7 @@ from course.authoring import by_hand, mutants, mutate, parity, rule_killer, sche
 from course.rules import RULES
 from course.schedules import SCHEDULES
 
-# All mutants are run, which takes about 14 s of one core; `python3 -m course mutants` prints the table.
+# All mutants are run, which takes about 25 s of one core; `python3 -m course mutants` prints the table.
 
 
 @pytest.mark.parametrize("name", mutants.MODULES)

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from course.authoring import mutate, rule_killer, schedule_killer
+from course.authoring import mutate, recursion_killer, rule_killer, schedule_killer, setting_killer
 
 # module, and what notices a change in one of its functions
 MODULES = {
     **{f"course.rules.{name}": rule_killer for name in ("momentum", "adagrad", "adam", "matrix")},
     **{f"course.schedules.{name}": schedule_killer for name in ("decays", "cycles", "warmups", "combinations", "feedback")},
+    "course.schedules.recursion": recursion_killer,
+    "course.schedules.schedule": setting_killer,
 }  # fmt: skip
 
 # module -> pattern found in a mutant's description -> why no input tells the mutant from the original
@@ -61,6 +63,17 @@ EQUIVALENT = {
     },
     "combinations": {
         r"-> if len\(schedules\) <= 0": "a length is never below 0",
+    },
+    "recursion": {
+        r"-> if k <= 0": "k is never below 0",
+        r"-> return lr( \* (factor|start_factor))?$|if k > 0 else lr$": "at k = 0 the rate is still lr",
+        r"k % step_size <= 0": "a remainder is never below 0",
+        r"-> return eta_min \+ |\(lr - rate\)": "one step after a minimum the last rate is eta_min",
+        r"-> if not callable\(schedule\)": "what has a func is a functools.partial, and then both are callable",
+        r"-> raise wrong\('schedule', function": "what is not callable has no func: both are the same",
+    },
+    "schedule": {
+        r"-> if name >= 'three_phase'": "no setting that gets here stands after it in the alphabet",
     },
     "feedback": {
         r"-> (best = .* if mode >= 'min'|sign = .* if mode <= 'max')": "the mode is 'min' or 'max'",

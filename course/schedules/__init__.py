@@ -19,8 +19,9 @@ Without t, a schedule keeps its settings and waits for the step. The three lines
 The first is the shortest, reads like torch's constructor, and refuses a bad setting at once: it tries
 step 1. `plateau` depends on what it is told about the training, so it is a generator instead.
 
-Nothing is remembered between calls. torch multiplies the last rate by a factor at each step and so
-gathers rounding; a function of t does not (`cosine` says where that is seen).
+Nothing is remembered between calls. Most of torch's scheduler objects multiply the last rate by a factor
+at each step and so gather rounding; a function of t does not, and equals torch's closed form. What the
+objects make, rounding included, is `by_recursion(schedule, steps)`.
 
 Raises (all schedules): TypeError for a missing, unknown or ill-typed argument, ValueError for t < 1, a
 value outside its range, or a rate beyond the largest float.
@@ -30,10 +31,12 @@ from course.schedules.combinations import chained, sequential
 from course.schedules.cycles import cosine, cyclic, cyclic_momentum, one_cycle, one_cycle_momentum, warm_restarts
 from course.schedules.decays import constant, exponential, lambda_, linear, multiplicative, multistep, polynomial, step
 from course.schedules.feedback import plateau
+from course.schedules.recursion import by_recursion
 from course.schedules.warmups import warmup_cosine, warmup_inverse_sqrt, warmup_stable_decay
 
 __all__ = [
     "SCHEDULES",
+    "by_recursion",
     "chained",
     "constant",
     "cosine",
@@ -56,5 +59,5 @@ __all__ = [
     "warmup_stable_decay",
 ]
 
-# Every pure function of the step, by name; plateau is a generator.
-SCHEDULES = {name: globals()[name] for name in __all__ if name not in ("SCHEDULES", "plateau")}
+# Every pure function of the step, by name; plateau is a generator, by_recursion takes a schedule.
+SCHEDULES = {name: globals()[name] for name in __all__ if name not in ("SCHEDULES", "by_recursion", "plateau")}

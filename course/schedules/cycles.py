@@ -17,7 +17,7 @@ def cosine(t, *, lr, T_max, eta_min=0.0):
     torch: CosineAnnealingLR multiplies the distance to eta_min by a ratio of cosines. At the minimum
     eta_min hides the last digits of that distance, and the rise that follows enlarges their loss: to
     2e-13 of the peak for T_max = 500 from 0.3 to 0.03, where eta_min = 0 keeps 5e-15. The formula
-    above is torch's own _get_closed_form_lr, to the last bit.
+    above is torch's own _get_closed_form_lr, to the last bit; `by_recursion` gives the product's rates.
     Source: Loshchilov and Hutter 2017 (SGDR), eq. 5, without restarts.
     """
     return eta_min + (lr - eta_min) * (1 + math.cos(math.pi * (t - 1) / T_max)) / 2

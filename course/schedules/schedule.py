@@ -44,7 +44,7 @@ def schedule(formula):
     def checked(t=_MISSING, **given):
         for name, value in given.items():
             if name not in hyper:
-                raise unknown(f"{formula.__name__}'s setting", name, list(hyper), TypeError)
+                raise unknown(f"{formula.__name__}'s setting", name, hyper, TypeError)
             if not (value is None and hyper[name] is None):
                 check_setting(name, value)
         missing = [name for name in required if name not in given]
@@ -109,7 +109,7 @@ def check_number(name, value, expected="a finite number", holds=math.isfinite):
 def check_choice(name, value, choices):
     """Raises ValueError, with a "did you mean", unless the value is one of the choices."""
     if value not in choices:
-        raise unknown(name, value, list(choices))
+        raise unknown(name, value, choices)
 
 
 def _check_list(name, value, of):
