@@ -32,6 +32,11 @@ NO_UPDATE = {
         r"\theta_t = \theta_{t-1} + \beta",
     ): "heavy ball on a quadratic, over two steps",
     ("notebooks/04_momentum", "transient", r"\theta_t = \bigl(1 + "): "the solution of a recursion",
+    (
+        "notebooks/05_nesterov",
+        "roots",
+        r"\Delta_t = \beta\,(1-\eta\lambda)\,\Delta_{t-1}",
+    ): "Nesterov on a quadratic, in one direction",
 }
 # (notebook, cell): equations that its display takes as known
 TAKEN_AS_KNOWN = {

@@ -223,6 +223,28 @@ def _(theta, g, t, b, lr, momentum):
 
 @of(
     rules.nesterov,
+    "scaled_buffer",
+    "You stepped with (1 + momentum) * b: that is plain momentum at 1.9 times the rate, with momentum 0.9. The first "
+    "step is right, and on a constant slope the steps grow to 19 lr g in place of 10.",
+)
+def _(theta, g, t, b, lr, momentum):
+    b = momentum * b + g
+    return theta - lr * (1 + momentum) * b, b
+
+
+@of(
+    rules.nesterov,
+    "sign_lost",
+    "You subtracted lr * g and added lr * momentum * b: a parenthesis is missing. On a constant slope it moves uphill, "
+    "by 8 lr g a step at momentum 0.9.",
+)
+def _(theta, g, t, b, lr, momentum):
+    b = momentum * b + g
+    return theta - lr * g + lr * momentum * b, b
+
+
+@of(
+    rules.nesterov,
     "roles_swapped",
     "You stepped with b + momentum * g. It is the buffer that is looked ahead by one decay: g + momentum * b.",
 )
