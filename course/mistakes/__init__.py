@@ -5,7 +5,7 @@ equal the learner's, the mistake is named. `MISTAKES[rule name]` is a tuple of t
 that each is told apart from the right rule and from every other one of that rule.
 """
 
-from course.mistakes import adagrad, adam, momentum  # noqa: F401  each registers its own
+from course.mistakes import adagrad, adam, adamw, momentum  # noqa: F401  each registers its own
 from course.mistakes.variant import MISTAKES, Mistake
 
 __all__ = ["MISTAKES", "Mistake"]
