@@ -62,7 +62,7 @@ def unknown(argument, seen, known, error=ValueError):
     near = difflib.get_close_matches(str(seen), known, n=1, cutoff=0.5)
     guess = f" (did you mean {near[0]!r}?)" if near else ""
     return error(
-        f"{argument}: got {seen!r}, expected {'one of ' if known else 'none'}{', '.join(known)}{guess}"
+        f"{argument}: got {shown(seen)}, expected {'one of ' if known else 'none'}{', '.join(known)}{guess}"
     )
 
 
@@ -162,7 +162,7 @@ def check_step(t):
     if not isinstance(t, int) and array.dtype.kind not in "fiu":
         raise wrong("t", t, expected, TypeError)
     if not np.all((array >= 1) & (array <= _LAST_STEP)) or np.any(array != np.floor(array)):
-        raise wrong("t", t, expected if np.all(array <= _LAST_STEP) else "a step number of at most 2**53")
+        raise wrong("t", t, "a step number of at most 2**53" if np.any(array > _LAST_STEP) else expected)
 
 
 def check_count(name, value, least=0):

@@ -92,6 +92,7 @@ PARTS = [schedules.constant(lr=1.0), schedules.constant(lr=2.0)]
 
 # name, settings, step, the message; three dots stand for anything
 REFUSED = [
+    ("sequential", {"schedules": [], "milestones": [3]}, 1, "schedules: got [], expected at least one schedule"),
     ("sequential", {"schedules": PARTS, "milestones": []}, 1, "milestones: got [], expected one fewer than the 2 schedules"),
     ("sequential", {"schedules": PARTS[:1], "milestones": [3, 4]}, 1, "milestones: got [3, 4], expected one fewer than the 1 schedules"),
     ("sequential", {"schedules": [*PARTS, PARTS[0]], "milestones": [4, 4]}, 1, "milestones: got [4, 4], expected whole numbers >= 1 that rise"),

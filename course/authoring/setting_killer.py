@@ -6,6 +6,7 @@ the messages that are promised, and through the changed one. Rates, their types 
 
 import inspect
 import math
+import sys
 from functools import partial
 
 import numpy as np
@@ -14,8 +15,8 @@ import torch
 from course import schedules
 from course.schedules.schedule import check_choice, check_number, schedule
 
-_NUMBERS = (True, "0.1", None, math.nan, math.inf, -1, 0, 0.5, 1, 1.5)
-_COUNTS = (True, "3", None, 2.0, -1, 0, 1, 2)
+_NUMBERS = (True, "0.1", None, math.nan, math.inf, 10**400, -1, 0, 0.5, 1, 1.5)
+_COUNTS = (True, "3", None, 2.0, -1, 0, 1, 2, 2**53, 2**53 + 1)
 # schedule, the settings with which it runs, the setting that is changed, what it is changed to
 _SETTINGS = [
     ("constant", {"lr": 0.3}, {"lr": _NUMBERS, "factor": _NUMBERS, "total_iters": _COUNTS}),
@@ -44,10 +45,10 @@ CASES = [
     *(("cosine", where, given) for where in ((), (2,)) for given in ({}, {"lr": 0.3}, {"T_max": 9}, _COS, _COS | {"Tmax": 3}, _COS | {"lr": -1})),
     *(("lambda_", where, {"lr": lr, "lr_lambda": f}) for where in ((), (3,)) for lr, f in ((1e308, lambda k: 10.0), (1.0, lambda k: 10.0 ** (200 * (k + 1))))),
     *(("lambda_", (t,), {"lr": 1, "lr_lambda": f}) for t in (np.array([1, 2]), 2.0, np.int64(2)) for f in (lambda k: 2, lambda k: float(type(k) is int))),
-    *(("one_cycle", where, {"max_lr": 0.3, "total_steps": 9, "anneal_strategy": way}) for where in ((), (2,)) for way in ("linear", "sine", 3)),
+    *(("one_cycle", where, {"max_lr": 0.3, "total_steps": 9, "anneal_strategy": way}) for where in ((), (2,)) for way in ("linear", "sine", 3, np.array(["cos", "linear"]))),
     *(("exponential", (t,), {"lr": 1.0, "gamma": 10.0}) for t in (2, 300, 2000, np.array([1, 2000]))),
 ]  # fmt: skip
-_CHOICES = [("cos", ("cos", "linear")), ("linear", ("cos", "linear")), ("cosine", ("cos", "linear")), (3, ("cos",))]
+_CHOICES = [("cos", ("cos", "linear")), ("linear", ("cos", "linear")), ("cosine", ("cos", "linear")), (3, ("cos",)), (np.array(["cos", "x"]), ("cos", "linear"))]
 
 
 def knows(name):
@@ -92,5 +93,5 @@ ORIGINAL = {"schedule": schedule, "check_choice": check_choice, "check_number": 
 CALLS = {
     "schedule": [partial(_scheduled, name=name, where=where, given=given) for name, where, given in CASES],
     "check_choice": [lambda check, v=v, c=c: (repr(check("mode", v, c)),) for v, c in _CHOICES],
-    "check_number": [lambda check, v=v: (repr(check("rate", v)),) for v in _NUMBERS],
+    "check_number": [lambda check, v=v: (repr(check("rate", v)),) for v in (*_NUMBERS, -math.inf, -(10**400), sys.float_info.max)],
 }

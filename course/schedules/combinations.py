@@ -22,6 +22,8 @@ def sequential(t, *, schedules, milestones):
     second or later raises NotImplementedError in torch; here any function will do.
     Source: torch.optim.lr_scheduler.SequentialLR's documentation.
     """
+    if len(schedules) == 0:
+        raise wrong("schedules", schedules, "at least one schedule")
     if len(milestones) != len(schedules) - 1:
         raise wrong("milestones", milestones, f"one fewer than the {len(schedules)} schedules")
     starts = [0, *milestones]

@@ -91,6 +91,6 @@ def _number(metric):
     try:
         if not isinstance(metric, str | bytes | bool):
             return float(metric)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise wrong("metric", metric, "a number; after next(rates) use rates.send(metric)", TypeError)

@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 import numbers
+import sys
 
 import numpy as np
 
@@ -80,6 +81,8 @@ def check_setting(name, value):
     """Raises TypeError or ValueError unless the value is one that a setting of this name may have."""
     if name in _COUNTS:
         check_count(name, value, _COUNTS[name])
+        if value > 2**53:
+            raise wrong(name, value, "a whole number of at most 2**53")
     elif name in _RANGES:
         check_number(name, value, *_RANGES[name])
     elif name == "three_phase" and not isinstance(value, bool):
@@ -101,14 +104,14 @@ def check_number(name, value, expected="a finite number", holds=math.isfinite):
     """Raises TypeError unless the value is a real number, ValueError unless it is finite and holds."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise wrong(name, value, expected, TypeError)
-    if not (math.isfinite(value) and holds(value)):
+    if not (abs(value) <= sys.float_info.max and holds(value)):
         raise wrong(name, value, expected)
     return value
 
 
 def check_choice(name, value, choices):
     """Raises ValueError, with a "did you mean", unless the value is one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise unknown(name, value, choices)
 
 
