@@ -172,7 +172,7 @@ AMSGRAD = Entry(
             {"lr": None},
         ),
         Form(
-            "textbook [Ruder 2016, section 4.9]",
+            "textbook [Ruder 2016, its web edition of 2018]",
             (LARGEST, r"\theta_t = \theta_{t-1} - \eta \frac{m_t}{\sqrt{v^{max}_t} + \epsilon}"),
             "amsgrad_uncorrected",
             {"lr": None},

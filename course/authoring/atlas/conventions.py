@@ -91,7 +91,7 @@ def amsgrad_corrected_first(theta, g, t, m=0.0, v=0.0, v_max=0.0, *, lr=1e-3, be
 
 @rule
 def amsgrad_uncorrected(theta, g, t, m=0.0, v=0.0, v_max=0.0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-    """No bias correction. Source: Ruder 2016, section 4.9 (the paper has no eps and a rate of lr / sqrt(t))."""
+    """No bias correction. Source: Ruder 2016, web edition of 2018 (the paper has no eps and a rate of lr / sqrt(t))."""
     m, v = _means(g, m, v, beta1, beta2)
     v_max = maximum(v_max, v)
     return theta - lr * m / (sqrt(v_max) + eps), m, v, v_max

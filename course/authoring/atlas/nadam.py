@@ -1,5 +1,7 @@
 """NAdam and RAdam."""
 
+import math
+
 from course.authoring.atlas.adam import BETAS, HATS, MEANS
 from course.authoring.atlas.entry import Entry, Example, Form, Port
 
@@ -7,11 +9,18 @@ MU = r"\mu_t = \beta_1 (1 - 0.5 \cdot 0.96^{t \psi})"
 MIX = (
     r"\hat{m}_t = \frac{\mu_{t+1} m_t}{1 - \prod_{i \le t+1} \mu_i} + \frac{(1 - \mu_t) g_t}{1 - \prod_{i \le t} \mu_i}"
 )
+
+
+def _half(psi):
+    """The step at which 0.96^(t psi) is nearest to 1/2."""
+    return round(math.log(0.5) / (psi * math.log(0.96)))
+
+
 NADAM = Entry(
     title="NAdam",
     lead=(
-        r"The momentum warms up over hundreds of steps (torch), over about fifty (Keras), or not (Optax). "
-        r"The update is Adam's with the $\hat{m}_t$ shown."
+        rf"The momentum $\mu$ warms up from half of $\beta_1$ to $\beta_1$; half of the way is done after {_half(0.004):,} "
+        rf"steps in torch, after {_half(1)} in Keras. Optax does not warm up. The update is Adam's with the $\hat{{m}}_t$ shown."
     ),
     shared=(r"v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2", HATS[1], MU),
     forms=(
