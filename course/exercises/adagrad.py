@@ -1,11 +1,11 @@
 """The blanks of 06_adagrad."""
 
-import itertools
 import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, stream
+from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
 # 1. adagrad
@@ -31,15 +31,7 @@ _ERRORS = {
     "root": "the root of G is returned as the state, so the next step starts from it: on gradients of 1 the steps stay "
     "at 0.62 lr and never shrink",
 }
-
-
-def _left(errors):
-    what = "; ".join(_ERRORS[error] for error in errors)
-    count = {1: "One error is", 2: "Two errors are", 3: "All three errors are"}[len(errors)]
-    return Mistake("left_" + "_and_".join(errors), _given(errors), f"{count} left: {what}.")
-
-
-_LEFT = tuple(_left(errors) for count in (1, 2, 3) for errors in itertools.combinations(_ERRORS, count))
+_LEFT = errors_left(_given, _ERRORS)
 
 # 3. steps_to_walk
 
@@ -66,8 +58,8 @@ def _walk_by_integral(distance, lr, g, G):
 
 def _walk_inputs(rng):
     """A distance that ends in the middle of a step, so that rounding does not decide."""
-    lr, g, steps = _log_uniform(rng, 1e-3, 1), _log_uniform(rng, 1e-2, 10), int(_log_uniform(rng, 2, 1500))
-    G = g * g * _log_uniform(rng, 0.5, 2000)
+    lr, g, steps = log_uniform(rng, 1e-3, 1), log_uniform(rng, 1e-2, 10), int(log_uniform(rng, 2, 1500))
+    G = g * g * log_uniform(rng, 0.5, 2000)
     walked = sum(_step(k, lr, g, G) for k in range(1, steps + 1))
     return {"distance": walked - 0.5 * _step(steps, lr, g, G), "lr": lr, "g": g, "G": G}
 
@@ -100,11 +92,7 @@ def _full_inputs(rng):
     slant = rng.uniform(0.3, 2.0) * rng.choice([-1, 1])
     past = rng.uniform(0.3, 2, (4, 1)) * [1, slant] + rng.uniform(-0.5, 0.5, (4, 2))
     g = rng.uniform(0.3, 2, 2) * rng.choice([-1, 1], 2)
-    return {"g": g, "S": past.T @ past + np.outer(g, g), "lr": _log_uniform(rng, 1e-3, 1)}
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+    return {"g": g, "S": past.T @ past + np.outer(g, g), "lr": log_uniform(rng, 1e-3, 1)}
 
 
 BLANKS = (
@@ -127,8 +115,8 @@ BLANKS = (
         name="06_adagrad.start_of_G",
         inputs=cases(
             lambda rng: {
-                "g": _log_uniform(rng, 1e-4, 10) * float(rng.choice([-1, 1])),
-                "lr": (lr := _log_uniform(rng, 1e-3, 1)),
+                "g": log_uniform(rng, 1e-4, 10) * float(rng.choice([-1, 1])),
+                "lr": (lr := log_uniform(rng, 1e-3, 1)),
                 "length": lr * float(rng.uniform(0.05, 0.9)),
             }
         ),

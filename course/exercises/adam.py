@@ -1,11 +1,11 @@
 """The blanks of 08_adam."""
 
-import itertools
 import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, stream
+from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
 
@@ -29,20 +29,7 @@ _ERRORS = {
     "beta2 = 0.999, and steps are 32 times too short",
     "fed_back": "m_hat is returned as the state, so that it is corrected again at the next step",
 }
-
-
-def _left(errors):
-    what = "; ".join(_ERRORS[error] for error in errors)
-    count = {1: "One error is", 2: "Two errors are", 3: "All three errors are"}[len(errors)]
-    return Mistake("left_" + "_and_".join(errors), _given(errors), f"{count} left: {what}.")
-
-
-_LEFT = tuple(
-    _left(errors)
-    for count in (1, 2, 3)
-    for errors in itertools.combinations(_ERRORS, count)
-    if errors != ("sum",)  # MISTAKES["adam"] knows it already, as sum_for_m
-)
+_LEFT = errors_left(_given, _ERRORS, lambda left: left != {"sum"})  # MISTAKES["adam"] knows it, as sum_for_m
 
 
 def _correction_over(tolerance, beta2):
@@ -56,10 +43,6 @@ def _resumed(saved, k, beta1, beta2):
 
 def _spike(lr, beta1, beta2):
     return lr * (1 - beta1) / math.sqrt(1 - beta2)
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 BLANKS = (
@@ -82,8 +65,8 @@ BLANKS = (
         name="08_adam.eps_for_keras",
         inputs=cases(
             lambda rng: {
-                "eps": _log_uniform(rng, 1e-10, 1e-3),
-                "t": int(_log_uniform(rng, 1, 5000)),
+                "eps": log_uniform(rng, 1e-10, 1e-3),
+                "t": int(log_uniform(rng, 1, 5000)),
                 "beta2": float(rng.uniform(0.9, 0.9999)),
             }
         ),
@@ -130,7 +113,7 @@ BLANKS = (
     Blank(
         name="08_adam.correction_over",
         inputs=cases(
-            lambda rng: {"tolerance": _log_uniform(rng, 1e-4, 0.3), "beta2": 1 - _log_uniform(rng, 1e-4, 0.2)}
+            lambda rng: {"tolerance": log_uniform(rng, 1e-4, 0.3), "beta2": 1 - log_uniform(rng, 1e-4, 0.2)}
         ),
         points=2,
         hints=(
@@ -176,8 +159,8 @@ BLANKS = (
         name="08_adam.resumed_step",
         inputs=cases(
             lambda rng: {
-                "saved": int(_log_uniform(rng, 1, 20_000)),
-                "k": int(_log_uniform(rng, 1, 500)),
+                "saved": int(log_uniform(rng, 1, 20_000)),
+                "k": int(log_uniform(rng, 1, 500)),
                 "beta1": float(rng.uniform(0.5, 0.95)),
                 "beta2": float(rng.uniform(0.9, 0.9999)),
             }
@@ -229,7 +212,7 @@ BLANKS = (
         name="08_adam.longest_step",
         inputs=cases(
             lambda rng: {
-                "lr": _log_uniform(rng, 1e-4, 1),
+                "lr": log_uniform(rng, 1e-4, 1),
                 "beta1": float(rng.uniform(0.5, 0.95)),
                 "beta2": float(rng.uniform(0.95, 0.9999)),
             }

@@ -1,11 +1,11 @@
 """The blanks of 09_adamw."""
 
-import itertools
 import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, stream
+from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
 
@@ -34,34 +34,17 @@ _ERRORS = {
     "no_rate": "the decay is not multiplied by lr, so at lr = 1e-3 it is 1000 times too strong",
     "new_theta": "the decay is taken of theta after the step, so the step is decayed too",
 }
-
-
-def _left(errors):
-    what = "; ".join(_ERRORS[error] for error in errors)
-    count = {1: "One error is", 2: "Two errors are", 3: "All three errors are"}[len(errors)]
-    return Mistake("left_" + "_and_".join(errors), _given(errors), f"{count} left: {what}.")
-
-
-_LEFT = tuple(
-    _left(errors)
-    for count in (1, 2, 3)
-    for errors in itertools.combinations(_ERRORS, count)
-    if "in_m" in errors  # MISTAKES["adamw"] knows the others already
-)
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+_LEFT = errors_left(_given, _ERRORS, lambda left: "in_m" in left)  # MISTAKES["adamw"] knows the others
 
 
 def _same_decay_inputs(rng):
-    lr, steps = _log_uniform(rng, 1e-3, 0.1), int(_log_uniform(rng, 20, 2000))
+    lr, steps = log_uniform(rng, 1e-3, 0.1), int(log_uniform(rng, 20, 2000))
     return {
         "lr": lr,
-        "weight_decay": _log_uniform(rng, 0.05, 1.0),
+        "weight_decay": log_uniform(rng, 0.05, 1.0),
         "steps": steps,
-        "new_lr": lr * _log_uniform(rng, 0.3, 3.0),
-        "new_steps": int(steps * _log_uniform(rng, 1.2, 5.0) ** rng.choice([-1, 1])),
+        "new_lr": lr * log_uniform(rng, 0.3, 3.0),
+        "new_steps": int(steps * log_uniform(rng, 1.2, 5.0) ** rng.choice([-1, 1])),
     }
 
 
@@ -72,10 +55,10 @@ def _same_decay(lr, weight_decay, steps, new_lr, new_steps):
 def _pushed_inputs(rng):
     return {
         "theta0": float(rng.normal()),
-        "g": _log_uniform(rng, 1e-3, 1e3) * float(rng.choice([-1, 1])),
+        "g": log_uniform(rng, 1e-3, 1e3) * float(rng.choice([-1, 1])),
         "t": int(rng.integers(2, 400)),
-        "lr": _log_uniform(rng, 1e-3, 0.1),
-        "weight_decay": _log_uniform(rng, 0.05, 2.0),
+        "lr": log_uniform(rng, 1e-3, 0.1),
+        "weight_decay": log_uniform(rng, 0.05, 2.0),
     }
 
 
@@ -296,7 +279,7 @@ BLANKS = (
         name="09_adamw.moved",
         inputs=cases(
             lambda rng: {
-                "lr": _log_uniform(rng, 0.01, 1.0),
+                "lr": log_uniform(rng, 0.01, 1.0),
                 "C": float(rng.uniform(2.2, 8.0)),
                 "beta2": float(rng.uniform(0.05, 0.9)),
             }

@@ -99,8 +99,13 @@ def _draw(rng, value):
         return value
     low, high = value
     if low > 0 and high > 10 * low:
-        return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+        return log_uniform(rng, low, high)
     return float(rng.uniform(low, high))
+
+
+def log_uniform(rng, low, high):
+    """A number from low to high whose logarithm is evenly spread."""
+    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def play(blank, function, calls):

@@ -1,11 +1,11 @@
 """The blanks of 02_gradient_checks."""
 
-import itertools
 import math
 
 import numpy as np
 
 from course.exercises.blank import Blank, cases
+from course.exercises.repair import errors_left
 from course.mistakes import Mistake
 
 
@@ -98,12 +98,6 @@ _ERRORS = {
     "wrong sign",
     "transposed": "the gradient of W is transposed; W is square, so the shape does not tell",
 }
-
-
-def _left(errors):
-    count = {1: "One error is", 2: "Two errors are", 3: "All three errors are"}[len(errors)]
-    says = f"{count} left: {'; '.join(_ERRORS[error] for error in errors)}."
-    return Mistake("left_" + "_and_".join(errors), _backward(*errors), says)
 
 
 def _probabilities(rng):
@@ -278,7 +272,7 @@ BLANKS = (
             "of x by e.",
         ),
         mistakes=(
-            *(_left(errors) for count in (1, 2, 3) for errors in itertools.combinations(_ERRORS, count)),
+            *errors_left(lambda left: _backward(*left), _ERRORS),
             Mistake(
                 "bias_mean",
                 _backward("bias_mean"),

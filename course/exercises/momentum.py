@@ -2,37 +2,33 @@
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, stream
+from course.exercises.blank import Blank, cases, log_uniform, stream
 from course.mistakes import Mistake
-
-
-def _log_uniform(rng, low, high):
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _displacement_inputs(rng):
     return {
         "g": float(rng.normal()),
         "t": int(rng.integers(2, 60)),
-        "lr": _log_uniform(rng, 1e-3, 1),
+        "lr": log_uniform(rng, 1e-3, 1),
         "beta": float(rng.uniform(0.3, 0.97)),
     }
 
 
 def _rate_inputs(rng):
     old_beta, new_beta = rng.uniform(0.1, 0.99, 2)
-    return {"lr": _log_uniform(rng, 1e-3, 1), "old_beta": float(old_beta), "new_beta": float(new_beta)}
+    return {"lr": log_uniform(rng, 1e-3, 1), "old_beta": float(old_beta), "new_beta": float(new_beta)}
 
 
 def _fastest_inputs(rng):
-    curvature = _log_uniform(rng, 1e-2, 1e3)
+    curvature = log_uniform(rng, 1e-2, 1e3)
     return {"lr": float(rng.uniform(0.01, 0.9)) / curvature, "curvature": curvature}
 
 
 def _period_inputs(rng):
     return {
         "period": float(rng.uniform(4, 60)),
-        "lr": _log_uniform(rng, 1e-3, 1),
+        "lr": log_uniform(rng, 1e-3, 1),
         "beta": float(rng.uniform(0.3, 0.97)),
     }
 

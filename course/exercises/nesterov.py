@@ -4,12 +4,8 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, stream
+from course.exercises.blank import Blank, cases, log_uniform, stream
 from course.mistakes import Mistake
-
-
-def _log_uniform(rng, low, high):
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 # 1. Keras's form: theta is the look-ahead point, delta the paper's displacement.
@@ -58,7 +54,7 @@ def _uphill(theta, g, t, delta=0.0, *, lr, momentum):
 
 
 def _checkpoint(rng):
-    old_lr = _log_uniform(rng, 1e-3, 1)
+    old_lr = log_uniform(rng, 1e-3, 1)
     return {
         "theta": float(rng.normal()),
         "delta": float(rng.normal() * old_lr),
@@ -72,7 +68,7 @@ def _checkpoint(rng):
 
 
 def _memory_inputs(rng):
-    L = _log_uniform(rng, 0.1, 100)
+    L = log_uniform(rng, 0.1, 100)
     return {"lr": float(rng.uniform(1.36, 1.95)) / L, "L": L}
 
 
@@ -80,7 +76,7 @@ def _memory_inputs(rng):
 
 
 def _promised_inputs(rng):
-    return {"share": _log_uniform(rng, 1e-6, 0.3), "kappa": _log_uniform(rng, 3, 1e4)}
+    return {"share": log_uniform(rng, 1e-6, 0.3), "kappa": log_uniform(rng, 3, 1e4)}
 
 
 # 5. The cycle for other curvatures.
@@ -94,7 +90,7 @@ def _cycle(lr, beta, mu, L, push=None, lonely=False):
 def _cycle_inputs(rng):
     """Heavy ball's best pair, slightly moved, where the three points lie clearly in their pieces."""
     while True:
-        mu, kappa = _log_uniform(rng, 0.1, 10), float(rng.uniform(26, 60))
+        mu, kappa = log_uniform(rng, 0.1, 10), float(rng.uniform(26, 60))
         L, root = mu * kappa, math.sqrt(kappa)
         lr = 4 / (math.sqrt(L) + math.sqrt(mu)) ** 2 * float(rng.uniform(0.98, 1))
         beta = ((root - 1) / (root + 1)) ** 2 * float(rng.uniform(1, 1.03))

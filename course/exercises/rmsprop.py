@@ -1,11 +1,11 @@
 """The blanks of 07_rmsprop."""
 
-import itertools
 import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, stream
+from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
 
@@ -26,15 +26,7 @@ _ERRORS = {
     "sum": "v adds g^2 without the factor (1 - alpha): 100 times too large at alpha = 0.99",
     "inside": "eps stands inside the root, which cuts steps on gradients below sqrt(eps) = 1e-4",
 }
-_LEFT = tuple(
-    Mistake(
-        "left_" + "_and_".join(errors),
-        _given(errors),
-        f"{'Two' if len(errors) == 2 else 'All three'} errors are left: {'; '.join(_ERRORS[error] for error in errors)}.",
-    )
-    for count in (2, 3)  # MISTAKES["rmsprop"] knows each of them alone
-    for errors in itertools.combinations(_ERRORS, count)
-)
+_LEFT = errors_left(_given, _ERRORS, lambda left: len(left) > 1)  # MISTAKES["rmsprop"] knows each of them alone
 
 
 def _steady(variance, *, sign=-1, inside=False, rooted=True, stale=False):
@@ -71,10 +63,6 @@ def _with_a_constant(**ranges):
     return inputs
 
 
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
-
-
 def _after_silence(n, alpha, ratio):
     return ratio / math.sqrt(alpha ** (n + 1) + (1 - alpha) * ratio**2)
 
@@ -99,8 +87,8 @@ BLANKS = (
         name="07_rmsprop.alpha_for",
         inputs=cases(
             lambda rng: {
-                "epochs": round(_log_uniform(rng, 0.2, 5), 2),
-                "images": (batch := int(rng.integers(16, 257))) * int(_log_uniform(rng, 3, 60))
+                "epochs": round(log_uniform(rng, 0.2, 5), 2),
+                "images": (batch := int(rng.integers(16, 257))) * int(log_uniform(rng, 3, 60))
                 + int(rng.integers(1, batch)) * int(rng.integers(0, 3) > 0),  # one in three divides evenly
                 "batch_size": batch,
             }
@@ -176,7 +164,7 @@ BLANKS = (
     ),
     Blank(
         name="07_rmsprop.eps_inside_for",
-        inputs=cases(lambda rng: {"eps": _log_uniform(rng, 1e-4, 1e-1), "v": _log_uniform(rng, 1e-6, 1)}),
+        inputs=cases(lambda rng: {"eps": log_uniform(rng, 1e-4, 1e-1), "v": log_uniform(rng, 1e-6, 1)}),
         points=1,
         hints=(
             "The two steps are equal when their denominators are.",
@@ -232,9 +220,9 @@ BLANKS = (
         name="07_rmsprop.after_silence",
         inputs=cases(
             lambda rng: {
-                "n": int(_log_uniform(rng, 1, 1000)),
-                "alpha": float(1 - _log_uniform(rng, 3e-3, 0.1)),
-                "ratio": _log_uniform(rng, 0.05, 20),
+                "n": int(log_uniform(rng, 1, 1000)),
+                "alpha": float(1 - log_uniform(rng, 3e-3, 0.1)),
+                "ratio": log_uniform(rng, 0.05, 20),
             }
         ),
         points=2,

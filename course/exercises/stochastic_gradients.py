@@ -1,16 +1,12 @@
 """The blanks of 03_stochastic_gradients."""
 
-import itertools
 import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import Blank, cases, log_uniform
+from course.exercises.repair import errors_left
 from course.mistakes import Mistake
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 # one_epoch
@@ -62,25 +58,12 @@ _ERRORS = {
     "labels": "the labels are cut from y in its own order, while the rows of x are shuffled: rows learn the labels of "
     "others",
     "piled": "g is never emptied, so each step takes all gradients so far: momentum with beta = 1, which never settles",
-    "dropped": "the loop ends before the short batch: with 10 rows in batches of 4, two are never seen",
+    "dropped": "the loop ends before the short batch: with 10 rows in batches of 4, two are never "
+    "seen (another error may show once they are)",
     "means": "the loss is the mean of the batches' means: with batches of 4, 4 and 1 the lone row counts four times as "
     "much as another",
 }
-
-
-def _left(errors):
-    what = "; ".join(_ERRORS[error] for error in errors)
-    count = {1: "One error is", 2: "Two errors are", 3: "Three errors are"}[len(errors)]
-    hidden = " Another one may show once the short batch is in." if "dropped" in errors else ""
-    return Mistake("left_" + "_and_".join(errors), _given(errors), f"{count} left: {what}.{hidden}")
-
-
-_LEFT = tuple(
-    _left(errors)
-    for count in (1, 2, 3)
-    for errors in itertools.combinations(_ERRORS, count)
-    if not {"dropped", "means"} <= set(errors)  # without the short batch all batches count alike
-)
+_LEFT = errors_left(_given, _ERRORS, lambda left: not {"dropped", "means"} <= left)  # without the short batch all count alike
 
 
 def _other_loss(w, x, y, order, batch_size, lr, loss):
@@ -96,9 +79,9 @@ def _other_loss(w, x, y, order, batch_size, lr, loss):
 
 def _noise_inputs(rng):
     """A noise that a batch of b rows would just have, b not whole."""
-    n = int(_log_uniform(rng, 50, 5000))
+    n = int(log_uniform(rng, 50, 5000))
     b = float(int(rng.uniform(0.2, 0.7) * n) + rng.uniform(0.02, 0.98))
-    sigma = _log_uniform(rng, 0.1, 10)
+    sigma = log_uniform(rng, 0.1, 10)
     return {"noise": sigma * math.sqrt((n - b) / (b * (n - 1))), "sigma": sigma, "n": n}
 
 
@@ -110,7 +93,7 @@ def _batch(noise, sigma, n):
 
 
 def _scaling_inputs(rng):
-    curvature, batch = _log_uniform(rng, 0.1, 100), int(rng.integers(1, 65))
+    curvature, batch = log_uniform(rng, 0.1, 100), int(rng.integers(1, 65))
     new_batch = batch * int(rng.choice([2, 3, 4, 8, 10, 50])) if rng.random() < 0.7 else max(1, batch // 3)
     return {
         "lr": float(rng.uniform(0.05, 1.5)) / curvature,
@@ -141,10 +124,10 @@ def _settle(lr, curvature, sigma, x0, share):
 def _settle_inputs(rng):
     """Rates on both sides of 1/curvature; the crossing keeps clear of whole steps."""
     while True:
-        curvature, sigma = _log_uniform(rng, 0.1, 10), _log_uniform(rng, 0.1, 3)
+        curvature, sigma = log_uniform(rng, 0.1, 10), log_uniform(rng, 0.1, 3)
         product = rng.uniform(0.03, 0.6) if rng.random() < 0.6 else rng.uniform(1.4, 1.9)
         lr, share = float(product / curvature), float(rng.uniform(0.05, 1))
-        x0 = float(_log_uniform(rng, 3, 30) * math.sqrt(_floor(lr, curvature, sigma)))
+        x0 = float(log_uniform(rng, 3, 30) * math.sqrt(_floor(lr, curvature, sigma)))
         call = {"lr": lr, "curvature": curvature, "sigma": sigma, "x0": x0, "share": share}
         t = _settle(**call)
         if t > 3 and 0.1 < t % 1 < 0.9:
@@ -165,7 +148,7 @@ def _floor_not_subtracted(lr, curvature, sigma, x0, share):
 
 
 def _floors_inputs(rng):
-    curvature, sigma = _log_uniform(rng, 0.1, 100), _log_uniform(rng, 0.1, 10)
+    curvature, sigma = log_uniform(rng, 0.1, 100), log_uniform(rng, 0.1, 10)
     low, high = rng.uniform(0.1, 0.8), rng.uniform(0.9, 1.8)
     lr1, lr2 = float(low / curvature), float(high / curvature)
     if rng.random() < 0.5:
