@@ -16,6 +16,7 @@ from course import check as checking
 from course import exercises, progress
 from course.check import CheckFailed, check, score, verdict
 from course.exercises.blank import BadAnswer, Blank, cases, first_difference, named_mistake, play, stream
+from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 from course.rules import adam
 
@@ -83,10 +84,11 @@ def test_a_wrong_rule_is_told_where_and_what(adam_blank):
         return theta - lr * (m / (1 - beta1**t)) / np.sqrt(v / (1 - beta2**t) + eps), m, v
 
     found = verdict(adam_blank, inside)
-    seen = inside(**{k: v for k, v in ADAM.public_calls()[0].items()})[0][0]
-    expected = adam(**{k: v for k, v in ADAM.public_calls()[0].items()})[0][0]
+    # Of the wrong coordinates the one of ordinary size is shown, not the first, whose theta is about 1e-10.
+    seen = inside(**{k: v for k, v in ADAM.public_calls()[0].items()})[0][4]
+    expected = adam(**{k: v for k, v in ADAM.public_calls()[0].items()})[0][4]
     assert not found.passed and found.points == 0 and found.mistake == "eps_inside"
-    assert "First wrong at step t = 1, coordinate 0: your theta[0]" in found.message
+    assert "First wrong at step t = 1, coordinate 4: your theta[4]" in found.message
     assert f"is {seen:.6g}, expected {expected:.6g}" in found.message
     assert "eps belongs outside the root" in found.message and "Hint 1 of 3: nudge" in found.message
 
@@ -500,3 +502,14 @@ def test_a_guess_that_is_no_number_is_refused(capsys):
     score(np.float32(1), torch.tensor(1.0), "rate")
     score(1e-300, 1e300, "rate")
     assert "right" in capsys.readouterr().out
+
+
+def test_a_repair_tells_how_many_errors_are_left_and_names_one():
+    errors = {"a": "first thing", "b": "second thing", "c": "third thing"}
+    left = errors_left(lambda names: lambda x: names, errors, lambda names: names != {"b"})
+    assert [mistake.name for mistake in left] == [
+        "left_a", "left_c", "left_a_and_b", "left_a_and_c", "left_b_and_c", "left_a_and_b_and_c",
+    ]  # fmt: skip
+    assert left[1].says == "One error is left: third thing."
+    assert left[4].says == "Two errors are left. One of them: second thing."
+    assert left[5].says == "All three errors are left. One of them: first thing." and left[5].function(0) == ("a", "b", "c")

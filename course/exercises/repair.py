@@ -16,7 +16,7 @@ def errors_left(given, errors, told=lambda left: True):
               sets that return the numbers of a smaller one
     """
     return tuple(
-        Mistake("left_" + "_and_".join(left), given(left), f"{_said(left, errors)} left: {_what(left, errors)}.")
+        Mistake("left_" + "_and_".join(left), given(left), _said(left, errors))
         for count in range(1, len(errors) + 1)
         for left in combinations(errors, count)
         if told(set(left))
@@ -24,9 +24,8 @@ def errors_left(given, errors, told=lambda left: True):
 
 
 def _said(left, errors):
-    every = len(left) == len(errors)
-    return f"All {_COUNTS[len(left)].lower()}" if every else _COUNTS[len(left)]
-
-
-def _what(left, errors):
-    return "; ".join(errors[name] for name in left)
+    """How many are left, and what the first of them is: the others are for the learner to find."""
+    if len(left) == 1:
+        return f"One error is left: {errors[left[0]]}."
+    count = f"All {_COUNTS[len(left)].lower()}" if len(left) == len(errors) else _COUNTS[len(left)]
+    return f"{count} left. One of them: {errors[left[0]]}."
