@@ -1,6 +1,7 @@
 """Every rule against torch.optim, step by step; against SymPy; and what each refuses."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -112,6 +113,10 @@ def test_orthogonalize_gives_singular_values_near_one():
         X = rules.matrix.orthogonalize(np.random.default_rng(0).normal(size=shape))
         values = np.linalg.svd(X, compute_uv=False)
         assert X.shape == shape and values.min() > 0.6 and values.max() < 1.25
+    small = np.logspace(-6, -0.01, 9999)  # singular values s / |G|, one at a time
+    ends = np.array([rules.matrix.orthogonalize(np.diag([s, (1 - s**2) ** 0.5]))[0, 0] for s in small])
+    assert ends[small > 0.0016].min() > 0.68 and ends.max() < 1.203
+    assert np.all((ends / small)[small < 0.0015] < 485) and np.all((ends / small)[small < 0.0015] > 450)
     exact = rules.matrix.orthogonalize(np.diag([3.0, 4.0]), (1.5, -0.5, 0.0), 30)
     assert np.abs(exact - np.eye(2)).max() < 1e-12  # the cubic iteration converges to 1
 
@@ -175,6 +180,45 @@ def test_nothing_is_changed_and_float32_is_kept(rule):
         assert {getattr(x, "dtype", np.dtype(np.float32)) for x in new} == {np.dtype(np.float32)}
         assert all(np.isfinite(x).all() for x in new)
         theta, *state = new
+
+
+@pytest.mark.parametrize("array", [np.array, torch.tensor], ids=["numpy", "torch"])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_value_is_new(rule, array):
+    """What is returned shares no memory with what was given, nor with another value."""
+    theta, state = array(np.ones((2, 3))), []
+    for t in (1, 2, 3):
+        g = array(np.full((2, 3), 0.5))
+        new = rule(theta, g, t, *state)
+        arrays = [np.asarray(x) for x in (theta, g, *state, *new) if hasattr(x, "dtype")]
+        assert not any(np.shares_memory(a, b) for a, b in itertools.combinations(arrays, 2))
+        theta, *state = new
+
+
+@pytest.mark.parametrize(
+    "array", [np.array, torch.tensor, lambda x: x.astype(np.float32)], ids=["numpy", "torch", "float32"]
+)
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] is rules.rprop], ids=names)
+def test_rprop_goes_on_after_a_gradient_that_is_no_number(case, array):
+    rule, settings, optimizer, torch_settings = case
+    theta0, g = np.array([np.inf, -np.inf, 1.0, 1.0]), parity.broken()
+    theirs = parity.torch_path(optimizer, torch_settings, theta0, g)
+    assert np.isfinite(theirs[:, 2:]).all()
+    with np.errstate(invalid="ignore"):
+        ours = parity.rule_path(rule, settings, theta0, g, array)
+    assert np.allclose(ours, theirs, rtol=1e-14 if ours.dtype == np.float64 else 1e-6)
+    floats = [parity.rule_path(rule, settings, *one, float) for one in zip(theta0, g.T, strict=True)]
+    assert np.allclose(np.transpose(floats), theirs, rtol=1e-14)
+
+
+@pytest.mark.parametrize("rule", [rules.rmsprop_centered, rules.rmsprop_centered_momentum])
+def test_a_constant_gradient_makes_v_less_than_its_mean_square_as_rarely_as_in_torch(rule):
+    g = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    settings = {"centered": True, "momentum": 0.9} if "b" in rule.state else {"centered": True}
+    theirs = parity.torch_path(torch.optim.RMSprop, settings, 0 * g, [g] * 2000, dtype=torch.float32)
+    with np.errstate(invalid="ignore"):
+        ours = parity.rule_path(rule, {}, 0 * g, [g] * 2000)
+    assert 0 < np.isnan(ours[-1]).sum() <= np.isnan(theirs[-1]).sum() + 5
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

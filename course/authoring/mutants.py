@@ -29,12 +29,12 @@ MODULES = {
 EQUIVALENT = {
     "momentum": {
         r"  b=0.0 -> b=1.0$": "momentum_dampened sets b to g at step 1, whatever it was",
-        r"-> b = g if t <= 1 else": "t is never below 1",
+        r"-> b = 1 \* g if t <= 1 else": "t is never below 1",
         r"  a=0.0 -> a=1.0$": "asgd's mean at step 1 is a + (theta - a) / 1, which is theta, whatever a was",
     },
     "adagrad": {
-        r"-> size = lr - 0 \* theta|-> size = lr \+ 0 \* g ": "zero times a finite number of theta's type is zero",
-        r"-> g = where\(turn < 0, 0( \* \w+)?, g\)": "zero times a finite number is zero",
+        r"-> size = lr - 0 \* sign\(theta\)": "zero times a sign is zero",
+        r"where\(g [<>]= g, sign\(g\), 0.0\)": "every number is equal to itself, at most and at least itself; NaN is none",
     },
     "adam": {
         r"-> r = sqrt\(.*\* (rho_inf / .*|.* rho_t\)\))$": "b and rho_inf, a and rho_t differ only where rho_t < 5, and r "

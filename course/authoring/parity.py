@@ -102,6 +102,12 @@ def gradients(steps=STEPS):
     return g
 
 
+def broken():
+    """Gradients (6, 4), float64, of which some are no numbers or are infinite, of either sign and at any step."""
+    nan, inf = np.nan, np.inf
+    return np.array([[1, -1, nan, 1], [1, -1, 2, -inf], [nan, 1, 2, 3], [1, 1, -inf, 3], [1, 2, inf, nan], [-1, 2, 1, 3]])
+
+
 def matrices(steps=STEPS, shape=(5, 3)):
     """A start (5, 3) and a stream of gradients (steps, 5, 3), float64, of size 1."""
     rng = np.random.default_rng(1)

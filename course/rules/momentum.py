@@ -93,7 +93,7 @@ def momentum_dampened(theta, g, t, b=0.0, *, lr=1e-3, momentum=0.9, dampening=0.
     long as in `momentum_ema`. torch: SGD(lr, momentum, dampening).
     Source: torch.optim.SGD's documentation.
     """
-    b = g if t == 1 else momentum * b + (1 - dampening) * g
+    b = 1 * g if t == 1 else momentum * b + (1 - dampening) * g  # 1 * g: a new array, not g itself
     return theta - lr * b, b
 
 
