@@ -229,6 +229,12 @@ BLANKS = (
                 "You were pushed uphill: with a gradient of +1, theta must fall.",
             ),
             Mistake(
+                "sign_forgotten",
+                lambda theta0, g, t, lr, weight_decay: _pushed(theta0, g, t, lr, weight_decay, push=1.0),
+                "You pushed downward whatever the sign of g. A negative gradient pushes up: in the example you say 0.7075, "
+                "and the weight is at 1.0975.",
+            ),
+            Mistake(
                 "start_kept",
                 lambda theta0, g, t, lr, weight_decay: theta0 + _pushed(0.0, g, t, lr, weight_decay),
                 "You added the push to theta0 itself. The start decays too: after t steps only (1 - lr weight_decay)^t "
@@ -321,6 +327,12 @@ BLANKS = (
                 lambda lr, C, beta2: _moved(lr, C, _one_late(C, beta2)),
                 "You divided each gradient by the v from before it. Adam updates v first, so the large gradient already "
                 "stands in its own denominator: that is what makes its step small.",
+            ),
+            Mistake(
+                "weight_forgotten",
+                lambda lr, C, beta2: math.sqrt(1 - beta2) * _moved(lr, C, _squares(C, beta2)),
+                "You added the whole square to v, without the factor 1 - beta2: your v is a sum and no mean. At C = 3 and "
+                "beta2 = 0.1 you say 0.646 lr, it is 0.681 lr; at beta2 = 0.9 yours is 0.316 of what it should be.",
             ),
             Mistake(
                 "first_cycle",

@@ -112,12 +112,21 @@ def _one(tau, rho):
 
 
 def _bug(rng):
-    """A bug whose answer is not close to a whole number, where rounding would decide."""
+    """A bug whose answer is not close to a whole number, where rounding would decide.
+
+    tau is at or beyond rho often enough that the straight line 0.80 tau/rho, rounded or not, is told by its name.
+    """
     while True:
         rho, p = float(10 ** rng.uniform(-5, -1)), float(10 ** rng.uniform(-9, -2))
-        tau = rho * float(10 ** rng.uniform(-2, 0.4))
+        tau = rho * float(10 ** rng.uniform(*[(-2, -0.3), (-0.3, 0.4), (0, 0.09)][rng.integers(3)]))
         if 0.01 < math.log(p) / math.log(_one(tau, rho)) % 1 < 0.99:
             return {"rho": rho, "tau": tau, "p": p}
+
+
+_LINEAR = (
+    "You used 0.80 tau/rho for the chance of one direction. That holds for tau far below rho: at tau = rho and "
+    "p = 1e-6 it asks for 62 directions, and 37 are enough; at tau = 2 rho it would be 1.6. Take the erf itself."
+)
 
 
 def _directions(chance):
@@ -362,6 +371,18 @@ BLANKS = (
                 "add up to 0.",
             ),
             Mistake(
+                "plain_sum",
+                lambda p, q: p * (q - q.sum(axis=1, keepdims=True)),
+                "You subtracted the plain sum of q. It needs the weights p: in the example your row adds up to -5.1, and "
+                "it must add up to 0.",
+            ),
+            Mistake(
+                "divided_by_n",
+                lambda p, q: p * (q - (p * q).sum(axis=1, keepdims=True)) / len(p),
+                "You divided by the number of rows. The lesson's 1/n came from the loss, a mean over images; here q holds "
+                "whatever the loss brings, and with 3 rows your gradient is a third of the right one.",
+            ),
+            Mistake(
                 "p_outside_the_sum",
                 lambda p, q: p * (q - p * q.sum(axis=1, keepdims=True)),
                 "In the second term you have p_k twice and the plain sum of q. One of the two factors is p_l: it belongs "
@@ -390,12 +411,8 @@ BLANKS = (
             "Take the logarithm of p, divide by the logarithm of erf(tau / (rho times the root of 2)), and round up.",
         ),
         mistakes=(
-            Mistake(
-                "linear",
-                _directions(lambda tau, rho: math.sqrt(2 / math.pi) * tau / rho),
-                "You used 0.80 tau/rho for the chance of one direction. That holds for tau far below rho; at tau = 2 rho "
-                "it would be 1.6. Take the erf itself.",
-            ),
+            Mistake("linear", _directions(lambda tau, rho: math.sqrt(2 / math.pi) * tau / rho), _LINEAR),
+            Mistake("linear_rounded", _directions(lambda tau, rho: 0.8 * tau / rho), _LINEAR),
             Mistake(
                 "no_root",
                 _directions(lambda tau, rho: math.erf(tau / rho)),

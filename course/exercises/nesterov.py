@@ -211,6 +211,18 @@ BLANKS = (
                 "signs. Yours would throw the run back the way it came.",
             ),
             Mistake(
+                "delta_as_buffer",
+                lambda theta, delta, old_lr, new_lr, beta: (theta + beta * delta, delta),
+                "You handed delta itself over as the buffer. Torch subtracts the rate times its buffer: in the example, on "
+                "a gradient of 0, torch then moves by +0.016 where the look-ahead point must move by -0.32.",
+            ),
+            Mistake(
+                "pair_as_it_is",
+                lambda theta, delta, old_lr, new_lr, beta: (theta, delta),
+                "You handed the paper's pair over as it is. Torch's parameter must be the look-ahead point, and its buffer "
+                "a sum of gradients: in the example yours is -0.5 in place of 10.",
+            ),
+            Mistake(
                 "not_divided",
                 lambda theta, delta, old_lr, new_lr, beta: (theta + beta * delta, -delta),
                 "You loaded minus the displacement as it is. Torch multiplies its buffer by the rate, so at lr = 0.01 "

@@ -122,12 +122,15 @@ def _settle(lr, curvature, sigma, x0, share):
 
 
 def _settle_inputs(rng):
-    """Rates on both sides of 1/curvature; the crossing keeps clear of whole steps."""
+    """Rates on both sides of 1/curvature, and slow ones from nearby, where x0^2 in place of x0^2 - v costs a step.
+
+    The crossing keeps clear of whole steps.
+    """
     while True:
         curvature, sigma = log_uniform(rng, 0.1, 10), log_uniform(rng, 0.1, 3)
-        product = rng.uniform(0.03, 0.6) if rng.random() < 0.6 else rng.uniform(1.4, 1.9)
-        lr, share = float(product / curvature), float(rng.uniform(0.05, 1))
-        x0 = float(log_uniform(rng, 3, 30) * math.sqrt(_floor(lr, curvature, sigma)))
+        low, high, far = [(0.02, 0.04, 4), (0.04, 0.6, 30), (1.4, 1.9, 30)][rng.integers(3)]
+        lr, share = float(rng.uniform(low, high) / curvature), float(rng.uniform(0.05, 1))
+        x0 = float(log_uniform(rng, 3, far) * math.sqrt(_floor(lr, curvature, sigma)))
         call = {"lr": lr, "curvature": curvature, "sigma": sigma, "x0": x0, "share": share}
         t = _settle(**call)
         if t > 3 and 0.1 < t % 1 < 0.9:
@@ -139,9 +142,14 @@ def _first_order(lr, curvature, sigma, x0, share):
     return math.ceil(math.log((x0**2 - v) / (share * v)) / (2 * lr * curvature))
 
 
-def _floor_not_subtracted(lr, curvature, sigma, x0, share):
-    v = _floor(lr, curvature, sigma)
-    return math.ceil(math.log((1 + share) * v / x0**2) / (2 * math.log(abs(1 - lr * curvature))))
+def _steps(left, floor=_floor):
+    """The steps until left(v, x0, share), a share of something at the start, is left of it."""
+
+    def steps(lr, curvature, sigma, x0, share):
+        part = left(floor(lr, curvature, sigma), x0, share)
+        return math.ceil(math.log(part) / (2 * math.log(abs(1 - lr * curvature))))
+
+    return steps
 
 
 # read_off
@@ -267,6 +275,12 @@ BLANKS = (
                 "for a tenth of the noise of 357 rows, 79 are enough in place of 100.",
             ),
             Mistake(
+                "noise_halves",
+                lambda noise, sigma, n: math.ceil(sigma / noise),
+                "You took sigma over noise, as if twice the batch had half the noise. It has 0.71 of it with "
+                "replacement: in the example you say 4, and a batch of 4 has a noise of 0.98 where 0.5 is allowed.",
+            ),
+            Mistake(
                 "not_squared",
                 lambda noise, sigma, n: math.ceil(sigma * n / (sigma + noise * (n - 1))),
                 "You let the error fall as 1/B. The mean square does; the root of it falls as 1/sqrt(B), so that a tenth "
@@ -357,8 +371,9 @@ BLANKS = (
         points=2,
         hints=(
             "Write E[x_t^2] as the floor plus what is left of the start (lesson, section 3). What may be left at most?",
-            "What is left is (1 - lr * curvature)^(2t) (x0^2 - v), and it may be share * v. Take logarithms; the one of "
-            "the factor is negative and turns the inequality round.",
+            "What is left is (1 - lr * curvature)^(2t) (x0^2 - v), and it may be share * v. Take logarithms; that of the "
+            "factor is negative and turns the inequality round. Beyond 1/curvature 1 - lr * curvature is negative and has "
+            "no logarithm; its square has one.",
             "Divide the logarithm of share times v over (x0 squared minus v) by twice the logarithm of the size of "
             "1 - lr * curvature, and round up.",
         ),
@@ -378,9 +393,30 @@ BLANKS = (
             ),
             Mistake(
                 "floor_not_subtracted",
-                _floor_not_subtracted,
+                _steps(lambda v, x0, share: (1 + share) * v / x0**2),
                 "You let all of x0^2 shrink down to (1 + share) v. Only the part above the floor shrinks; yours arrives "
                 "too early, since it would fall on to 0.",
+            ),
+            Mistake(
+                "start_above_0",
+                _steps(lambda v, x0, share: share * v / x0**2),
+                "You let all of x0^2 stand above the floor; only x0^2 - v does. From x0^2 = 9 v, at lr * curvature = 0.03 "
+                "and share = 1, you say 37 steps, and 35 are enough.",
+            ),
+            Mistake(
+                "one_plus_share_left",
+                _steps(lambda v, x0, share: (1 + share) * v / (x0**2 - v)),
+                "You let (1 + share) v be left above the floor. The floor itself is one v of these, so only share * v may "
+                "be left: in the example you say 19, where E[x^2] is still 2.4 v and not 1.5 v.",
+            ),
+            Mistake(
+                "small_rate_floor",
+                _steps(
+                    lambda v, x0, share: share * v / (x0**2 - v),
+                    floor=lambda lr, curvature, sigma: lr * sigma**2 / (2 * curvature),
+                ),
+                "You used v = lr sigma^2/(2 curvature), the floor of small rates. The floor is 2/(2 - lr * curvature) times "
+                "as high, 20 times at lr * curvature = 1.9, where you wait about 14 steps too long.",
             ),
             Mistake(
                 "rounded_down",

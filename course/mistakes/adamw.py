@@ -275,6 +275,29 @@ def _(theta, g, t, m, v, v_max, lr, beta1, beta2, eps):
 
 @of(
     rules.amsgrad,
+    "no_m_correction",
+    "You corrected v_max and not m: at beta1 0.9 the first step is 0.1 lr in place of lr.",
+)
+def _(theta, g, t, m, v, v_max, lr, beta1, beta2, eps):
+    m, v = _means(g, m, v, beta1, beta2)
+    v_max = maximum(v_max, v)
+    return theta - lr * m / (sqrt(v_max / (1 - beta2**t)) + eps), m, v, v_max
+
+
+@of(
+    rules.amsgrad,
+    "corrected_fed_back",
+    "You returned the corrected v_max as the state, so it is corrected again at every step. On gradients of 1, with the "
+    "defaults, the second step is 0.045 lr and the third 0.0024 lr in place of lr.",
+)
+def _(theta, g, t, m, v, v_max, lr, beta1, beta2, eps):
+    m, v = _means(g, m, v, beta1, beta2)
+    m_hat, v_max = _hats(m, maximum(v_max, v), t, beta1, beta2)
+    return theta - lr * m_hat / (sqrt(v_max) + eps), m, v, v_max
+
+
+@of(
+    rules.amsgrad,
     "stale_maximum",
     "You divided by the maximum from before this step, which knows nothing of the gradient at hand: at the first step it "
     "is 0, and the step is divided by eps alone.",
