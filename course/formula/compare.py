@@ -187,10 +187,10 @@ def _allowed(name, value):
 
 
 def _attempt(function, *arguments):
-    """A function's value, or None where it divides by zero or orders complex numbers."""
+    """A function's value, or None where it divides by zero or meets a complex number."""
     try:
         return function(*arguments)
-    except (ZeroDivisionError, TypeError):
+    except (ArithmeticError, TypeError):
         return None
 
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from course.formula.numbers import Numeric
 from course.formula.symbol import GREEK_COMMANDS, Symbol, SymbolReader
 from course.formula.tokens import ACCENTS, FRACTIONS, PRODUCTS
 
 CLOSING = {"(": ")", "[": "]", "\\{": "\\}"}
+POWER = 100  # the largest power that is a number; SymPy writes out all digits of 9^{9^9}
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,28 @@ class Number:
 
 @dataclass(frozen=True)
 class Apply:
-    """An operation (+ - * / ^ abs sign max min, or gradient) and what it is applied to."""
+    """An operation (+ * / ^ abs sign max min, or gradient) and what it is applied to."""
 
     operation: str
     arguments: tuple
+
+
+def is_constant(node):
+    """Whether an expression has no symbol."""
+    return not isinstance(node, Symbol) and all(map(is_constant, getattr(node, "arguments", ())))
+
+
+def evaluate(node, numbers, look_up):
+    """The value of an expression. look_up: gives that of a Symbol and of a gradient."""
+    if isinstance(node, Number):
+        return numbers.number(node.text)
+    if isinstance(node, Symbol) or node.operation == "gradient":
+        return look_up(node)
+    return numbers.apply(node.operation, [evaluate(argument, numbers, look_up) for argument in node.arguments])
+
+
+def _applied(operation, values):
+    return values[0] if len(values) == 1 else Apply(operation, tuple(values))
 
 
 class ExpressionReader(SymbolReader):
@@ -29,41 +49,39 @@ class ExpressionReader(SymbolReader):
     in_bars = False
 
     def expression(self):
-        negative = self.take("-")
+        with self.nested():
+            terms = [self.signed(self.take("-"))]
+            while sign := self.take("+", "-"):
+                terms.append(self.signed(sign))
+        return _applied("+", terms)
+
+    def signed(self, sign):
+        """The next term, negative after a minus."""
         value = self.term()
-        if negative:
-            value = Apply("*", (Number("-1"), value))
-        while token := self.take("+", "-"):
-            value = Apply(token.text, (value, self.term()))
-        return value
+        return Apply("*", (Number("-1"), value)) if sign and sign.text == "-" else value
 
     def term(self):
-        value, bars, divided = None, 0, None
-        while True:
-            first = self.next
-            if value is not None and not self.starts_factor() and not self.is_product():
+        bars, factors = self.sees("|"), [self.factor()]
+        while self.starts_factor() or self.is_product():
+            if self.take("/"):
+                value = Apply("/", (_applied("*", factors), self.factor()))
+                if self.starts_factor() or self.is_product():
+                    raise self.wrong("the end of a term after a/b (write \\frac{a}{b})")
                 return value
-            if divided:
-                raise self.wrong("the end of a term after a/b (write \\frac{a}{b})")
-            if value is None:
-                value = self.factor()
-            elif token := self.take("/"):
-                divided, value = token, Apply("/", (value, self.factor()))
-            elif self.take(*(f"\\{name}" for name in PRODUCTS)):
-                value = Apply("*", (value, self.factor()))
-            else:
-                if first.text == "|" and bars:
-                    raise self.wrong("\\left| \\right| where bars follow bars")
-                if first.kind == "number" and self.tokens[self.i - 1].text not in (")", "}", "]", "\\}"):
-                    raise self.wrong("\\cdot before a number")
-                if isinstance(value, Symbol) and [token.text for token in self.tokens[self.i : self.i + 3]] == [
-                    "(",
-                    "t",
-                    ")",
-                ]:
-                    raise self.wrong("an index _t, or \\cdot before (t)")
-                value = Apply("*", (value, self.factor()))
-            bars += first.text == "|"
+            if not self.take(*(f"\\{name}" for name in PRODUCTS)):
+                self.check_beside(factors[-1], bars)
+            bars = bars or self.sees("|")
+            factors.append(self.factor())
+        return _applied("*", factors)
+
+    def check_beside(self, value, bars):
+        """Refuses a factor beside another that could be read in two ways. bars: whether there were | | before."""
+        if self.next.text == "|" and bars:
+            raise self.wrong("\\left| \\right| where bars follow bars")
+        if self.next.kind == "number" and self.tokens[self.i - 1].text not in (")", "}", "]", "\\}"):
+            raise self.wrong("\\cdot before a number")
+        if isinstance(value, Symbol) and "".join(token.text for token in self.tokens[self.i : self.i + 3]) == "(t)":
+            raise self.wrong("an index _t, or \\cdot before (t)")
 
     def is_product(self):
         return self.sees("/", *(f"\\{name}" for name in PRODUCTS))
@@ -88,6 +106,15 @@ class ExpressionReader(SymbolReader):
         if power is not None and self.sees("^"):
             raise self.wrong("one power")
         return value if power is None else Apply("^", (value, power))
+
+    def check_size(self, power, token):
+        if is_constant(power):
+            try:
+                size = abs(evaluate(power, Numeric, None))
+            except ArithmeticError:  # 1/0, or the root of a negative number
+                size = None
+            if size is None or not size <= POWER:
+                raise self.wrong(f"a number of at most {POWER} as a power", token)
 
     def atom(self):
         token = self.next
@@ -140,14 +167,10 @@ class ExpressionReader(SymbolReader):
         return Apply("abs", (value,))
 
     def root(self):
-        degree = Number("2")
-        if self.take("["):
-            if self.next.kind != "number":
-                raise self.wrong("a number")
-            degree = Number(self.next.text)
-            self.i += 1
+        if self.take("["):  # no other root: torch has none of a negative number, SymPy a complex one
+            self.need("2", "[2]: square roots only")
             self.need("]")
-        return Apply("^", (self.argument(), Apply("/", (Number("1"), degree))))
+        return Apply("^", (self.argument(), Number("0.5")))
 
     def gradient(self):
         self.need("f", "f, as in \\nabla f(\\theta_{t-1})")
@@ -189,11 +212,12 @@ class ExpressionReader(SymbolReader):
 
     def raised(self):
         """The power after ^."""
-        if not self.sees("{"):
-            return self.single()
-        if self.tokens[self.i + 1].text in CLOSING and self.whole_bracket():
+        token = self.next
+        if token.text == "{" and self.tokens[self.i + 1].text in CLOSING and self.whole_bracket():
             raise self.wrong("a power; ^{( )} is the mark of an iterate")
-        return self.argument()
+        power = self.argument() if token.text == "{" else self.single()
+        self.check_size(power, token)
+        return power
 
     def whole_bracket(self):
         """Whether the braces that open here hold one bracket and nothing else."""

@@ -39,7 +39,7 @@ def formula(rule):
     `IPython.display.Math(formula(rule))` displays it; the few words of prose in it are set as text.
     Raises ValueError where the docstring has no equation in its second paragraph.
     """
-    rows = []
+    rule, rows = checked(rule), []
     for line in _lines(rule):
         line = line.replace(" = ", " &= ", 1) if " = " in line else f"&{line}"
         rows.append(PROSE.sub(lambda words: f"\\text{{{words.group()}}}", line))
@@ -67,8 +67,11 @@ def symbols(rule, given=None):
     Raises ValueError where an argument has no symbol, or two have the same.
     """
     rule = checked(rule)
+    given = {} if given is None else given
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
+        raise wrong("given", given, r"a dictionary {LaTeX: argument} such as {'\alpha': 'lr'}", TypeError)
     found = {**{name: _letter(name) for name in (*rule.state, *rule.hyper)}, **_documented(rule, ())}
-    for latex, name in (given or {}).items():
+    for latex, name in given.items():
         if name not in found:
             raise unknown(f"{rule.__name__}'s argument", name, list(found))
         found[name] = read_symbol(latex).name

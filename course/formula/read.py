@@ -3,9 +3,9 @@ r"""Update equations in LaTeX, read strictly: `read(latex)` gives equations or r
 What is read:
     equations      X_t = ..., X_t \leftarrow ..., separated by , . ; \\ & \quad, alone or in `aligned`
     symbols        one letter or Greek letter; \hat \bar \tilde, primes, ^{max}, number _1 or index _t _{t-1} _{t+1}
-    operations     + - / products (side by side, \cdot \odot \times), \frac, \sqrt, \sqrt[3]{}, powers,
+    operations     + - / products (side by side, \cdot \odot \times), \frac, \sqrt, powers,
                    | |, \max( , ) \min( , ), \operatorname{sign}( ), \nabla f(\theta_{t-1}) for the gradient
-    and around     t = 1, 2, 3, \dots; a remark \text{...} in an aligned column of its own
+    and around     t = 1, 2, 3, \dots; a remark \text{...} of REMARKS' words in an aligned column of its own
 
 Refused, for it can be read in two ways: a/b c, \sqrt v_t, x^10, \eta(t), |a|b|c|, x^{(t)}, a 2, and all else.
 """
@@ -13,13 +13,19 @@ Refused, for it can be read in two ways: a/b c, \sqrt v_t, x^10, \eta(t), |a|b|c
 import re
 from dataclasses import dataclass
 
-from course.formula.expression import Apply, ExpressionReader, Number
+from course.formula.expression import Apply, ExpressionReader, Number, evaluate, is_constant
 from course.formula.symbol import Symbol
 
-__all__ = ["Apply", "Equation", "Number", "Symbol", "read", "read_symbol"]
+__all__ = ["Apply", "Equation", "Number", "Symbol", "evaluate", "is_constant", "read", "read_symbol"]
 
 ENVIRONMENTS = ("aligned", "align", "align*", "gathered", "gather", "gather*", "split", "equation", "equation*")
-CONDITIONS = re.compile(r"\b(if|when|while|where|unless|until|else|otherwise|for|only|not|except|or|with)\b", re.I)
+# What a remark may say, so that none makes a condition: no number of a step, no size, no preposition of time.
+REMARKS = set(
+    "a an the of and its their remark note mean means average averages moving running decaying exponential "
+    "gradient gradients square squares size sizes moment moments momentum velocity buffer memory sum state "
+    "bias correction corrections corrected weight decay decoupled learning rate parameter parameters update".split()
+)
+PLACES = re.compile(r"\b(?:(?:section|equation|algorithm) [0-9]+|(?:first|second) moments?)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,10 @@ class _Reader(ExpressionReader):
     def remark(self, columns):
         if columns < 2:
             raise self.wrong("mathematics (a remark stands in a column of its own, after & &)")
-        if CONDITIONS.search(self.next.text):
-            raise self.wrong("a remark that makes no condition")
+        words = re.findall(r"[^\s,.:;()]+", PLACES.sub("", self.next.text[len("\\text{") : -1]))
+        for word in words:
+            if word.lower() not in REMARKS:
+                raise self.wrong(f"a remark that makes no condition ({word!r} is not in course.formula.read.REMARKS)")
         self.i += 1
 
     def equation(self):

@@ -1,10 +1,12 @@
 """The lowest level of the reader: a place among the tokens, and the symbols that stand there."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from course.formula.tokens import ACCENTS, GREEK, error, tokens
 
 GREEK_COMMANDS = {f"\\{name}" for name in GREEK}
+DEPTH = 20  # an update equation needs about 5, and Python's own recursion allows about 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class SymbolReader:
                 and latex.strip().endswith(fence)
             ):
                 latex = latex.strip()[len(fence) : -len(fence)]
-        self.latex, self.tokens, self.i = latex, tokens(latex), 0
+        self.latex, self.tokens, self.i, self.depth = latex, tokens(latex), 0, 0
 
     @property
     def next(self):
@@ -43,6 +45,15 @@ class SymbolReader:
     def wrong(self, expected, token=None):
         token = token or self.next
         return error(self.latex, token.at, token.text, expected)
+
+    @contextmanager
+    def nested(self):
+        """One level deeper, in a bracket, a fraction or an accent."""
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise self.wrong(f"at most {DEPTH} levels of brackets, fractions and accents")
+        yield
+        self.depth -= 1
 
     def sees(self, *texts):
         return self.next.kind != "text" and self.next.text in texts
@@ -89,17 +100,23 @@ class SymbolReader:
         """A letter with its accents, and the index if it stands below the accent."""
         for accent, canonical in ACCENTS.items():
             if self.take(f"\\{accent}"):
-                if self.take("{"):
-                    inner, power = self.symbol()
-                    if power is not None:
-                        raise self.wrong("a power outside the accent")
-                    self.need("}")
-                    return f"\\{canonical}{{{inner.name}}}", inner.index
-                return f"\\{canonical}{{{self.letter()[0]}}}", None
+                with self.nested():
+                    name, index = self.accented()
+                return f"\\{canonical}{{{name}}}", index
         if not (self.is_letter() or self.sees(*GREEK_COMMANDS)):
             raise self.wrong("a symbol")
         self.i += 1
         return self.tokens[self.i - 1].text, None
+
+    def accented(self):
+        """What an accent stands on: a symbol in braces, or the next letter."""
+        if not self.take("{"):
+            return self.letter()[0], None
+        inner, power = self.symbol()
+        if power is not None:
+            raise self.wrong("a power outside the accent")
+        self.need("}")
+        return inner.name, inner.index
 
     def label(self):
         for label in ("{\\max}", "{max}"):

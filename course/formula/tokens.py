@@ -23,8 +23,9 @@ PATTERN = re.compile(
     | (?P<row>\\\\(?:\[\d+(?:\.\d+)?(?:pt|em|ex|mm)\])?)
     | (?P<command>\\[A-Za-z]+)
     | (?P<plain>\\[{}]|:=|[A-Za-z+\-/=()\[\]|,.;'^_{}&])""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,  # a digit is 0 to 9, and a space none of Unicode's
 )
+LENGTH, DIGITS = 3000, 40  # a page of equations, and more digits than any number in them has
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Token:
 
 def error(latex, at, seen, expected):
     """The exception for a place in the LaTeX: what was seen there, and what could have stood there."""
-    seen = repr(seen) if seen else "the end"
+    seen = repr(seen if len(seen) <= 40 else seen[:37] + "...") if seen else "the end"
     return ValueError(
         f"LaTeX, character {at + 1}: got {seen}, expected {expected}; after {latex[max(0, at - 30) : at]!r}"
     )
@@ -51,8 +52,10 @@ def error(latex, at, seen, expected):
 def tokens(latex):
     """The tokens of a LaTeX string without its spaces; the last one is of kind "end".
 
-    Raises ValueError at the first character or command that is not known.
+    Raises ValueError at the first character or command that is not known, and where a limit is passed.
     """
+    if len(latex) > LENGTH:
+        raise ValueError(f"LaTeX: got {len(latex)} characters, expected at most {LENGTH}")
     found, at = [], 0
     while at < len(latex):
         match = PATTERN.match(latex, at)
@@ -61,6 +64,8 @@ def tokens(latex):
             raise error(latex, at, seen, "a sign that update equations use")
         if match.lastgroup == "command" and match.group() not in COMMANDS:
             raise error(latex, at, match.group(), "a command that update equations use")
+        if match.lastgroup == "number" and len(match.group()) > DIGITS:
+            raise error(latex, at, match.group(), f"a number of at most {DIGITS} digits")
         if match["bracket"]:
             found.append(_bracket(match))
         elif match.lastgroup != "space":
