@@ -34,7 +34,7 @@ class Symbolic:
 
 
 class Numeric:
-    """mpmath's numbers, real or complex, at the precision that is set while they are used.
+    """mpmath's real numbers, at the precision that is set while they are used.
 
     Whole numbers stay Python's until they are divided or raised to a power, which is faster.
     """
@@ -47,7 +47,7 @@ class Numeric:
 
     @staticmethod
     def apply(operation, values):
-        """Raises ArithmeticError where there is no number."""
+        """Raises ArithmeticError where there is no real number, as for the root of a negative one."""
         import mpmath
 
         if operation in ("/", "^"):
@@ -58,6 +58,8 @@ class Numeric:
             value = functools.reduce(ARITHMETIC[operation], values)
         else:
             value = {"max": max, "min": min, "sign": mpmath.sign, "abs": abs}[operation](*values)
+        if isinstance(value, mpmath.mpc):
+            raise ArithmeticError("a complex number")
         return value
 
 

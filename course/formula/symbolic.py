@@ -2,8 +2,14 @@
 
 import functools
 import inspect
+import math
 import sys
 import time
+from fractions import Fraction
+
+from course.inputs import shown
+
+TERMS = 10_000  # the library's formulas have about 1000, and SymPy counts those of a power in a loop that nothing stops
 
 
 def steps():
@@ -25,10 +31,24 @@ def inputs(state, hyper, positive):
     return {name: symbol(name) for name in ("theta", "g", *state, *hyper)}
 
 
-def before(function, values, t):
-    """The inputs of step t: in step 1, a state whose default is None has no value yet."""
-    parameters = inspect.signature(function).parameters
-    return {name: None if t == 1 and parameters[name].default is None else value for name, value in values.items()}
+def starts(function, state):
+    """{state: its value before step 1}, an exact Fraction, or None where there is none yet."""
+    defaults = {name: inspect.signature(function).parameters[name].default for name in state}
+    try:
+        return {name: None if value is None else Fraction(str(value)) for name, value in defaults.items()}
+    except ValueError:
+        seen = ", ".join(f"{name}={shown(value)}" for name, value in defaults.items())
+        raise NotImplementedError(f"{function.__name__}: got {seen}, expected numbers or None before step 1") from None
+
+
+def before(function, values, state, t):
+    """The inputs of step t on symbols: in step 1 the states have the values that they start with."""
+    import sympy
+
+    if t != 1:
+        return values
+    begin = starts(function, state)
+    return values | {name: None if value is None else sympy.Rational(value) for name, value in begin.items()}
 
 
 @functools.cache
@@ -39,49 +59,64 @@ def outputs(function, state, hyper, positive, t):
     """
     import sympy
 
-    values = before(function, inputs(state, hyper, positive), t)
+    values = before(function, inputs(state, hyper, positive), state, t)
     named = {name: values[name] for name in hyper}
     try:
         results = function(values["theta"], values["g"], t, *(values[name] for name in state), **named)
-        return [sympy.nsimplify(result, rational=True) for result in results]
+        results = [sympy.nsimplify(result, rational=True) for result in results]
     except (TypeError, AttributeError) as error:
         raise NotImplementedError(f"{function.__name__}: it does not run on SymPy's symbols ({error})") from None
+    if len(results) != 1 + len(state):
+        expected = ", ".join(("theta", *state))
+        raise ValueError(f"{function.__name__}: got {len(results)} results, expected {expected}")
+    return results
 
 
 @functools.cache
 def positive(function, state, hyper):
-    """The states under a root, in a maximum or in a minimum: symbolic proofs need their sign."""
+    """The states under a root: symbolic proofs need their sign."""
+    import sympy
+
     found = set()
     for result in outputs(function, state, hyper, (), steps()[1]):
-        for part in result.atoms(*_bounding()):
-            if not part.is_Pow or (part.exp.is_integer is False and part.exp.is_number):
+        for part in result.atoms(sympy.Pow):
+            if part.exp.is_integer is False and part.exp.is_number:
                 found |= {symbol.name for symbol in part.free_symbols}
     return tuple(name for name in state if name in found)
 
 
-def _bounding():
-    import sympy
-
-    return sympy.Pow, sympy.Max, sympy.Min
-
-
 @functools.cache
-def numeric(function, state, hyper, positive, t):
-    """A rule's step t as a function of mpmath's numbers, in the order theta, g, *state, *hyper."""
+def numeric(function, state, hyper, positive, first):
+    """A rule's step as a function of mpmath's numbers t - 1, theta, g, *state, *hyper. first: whether it is step 1."""
     import sympy
 
-    results = outputs(function, state, hyper, positive, sympy.Integer(t))
-    return sympy.lambdify(list(inputs(state, hyper, positive).values()), results, modules="mpmath")
+    one, later = steps()
+    results = outputs(function, state, hyper, positive, one if first else later)
+    return sympy.lambdify([later - 1, *inputs(state, hyper, positive).values()], results, modules="mpmath")
 
 
 def is_zero(expression):
-    """Whether SymPy can show that an expression is zero."""
+    """Whether SymPy can show, without writing out more than TERMS terms, that an expression is zero."""
     import sympy
 
-    for simpler in (sympy.expand, sympy.cancel, sympy.simplify):
-        if expression == 0 or simpler(expression) == 0:
-            return True
-    return False
+    if expression == 0:
+        return True
+    if _terms(expression) > TERMS:
+        return False
+    return any(simpler(expression) == 0 for simpler in (sympy.expand, sympy.cancel, sympy.simplify))
+
+
+def _terms(expression):
+    """How many terms an expression has at most when it is multiplied out; above TERMS, only that it is above."""
+    counts = [_terms(part) for part in expression.args]
+    if expression.is_Add:
+        found = sum(counts)
+    elif expression.is_Pow and expression.exp.is_Integer and counts[0] > 1:
+        power = min(abs(int(expression.exp)), TERMS)
+        found = math.comb(counts[0] + power - 1, power)
+    else:
+        found = math.prod(counts) if expression.is_Mul else max([1, *counts])
+    return min(found, TERMS + 1)
 
 
 class _Late(BaseException):
