@@ -5,6 +5,7 @@ import time
 import pytest
 
 from course.formula import check, formula, symbols
+from course.ops import maximum, sqrt
 from course.rules import RULES, adam, adamw, heavy_ball, lion, momentum, nesterov, rmsprop, sgd
 
 STEP = r"\theta_t = \theta_{t-1} - \eta"
@@ -175,6 +176,64 @@ def test_what_is_large_takes_no_longer_than_it_may(latex, equal):
     start = time.perf_counter()
     assert check(sgd, f"{STEP} {latex}", seconds=2).equal is equal
     assert time.perf_counter() - start < 20  # once minutes
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        lambda t, g: t != 7,
+        lambda t, g: not t == 7,
+        lambda t, g: t not in (7, 1234),
+        lambda t, g: t not in {7},
+        lambda t, g: {7: False}.get(t, True),
+        lambda t, g: t % 7,
+        lambda t, g: t % 7 != 0,
+        lambda t, g: g != 0,
+        lambda t, g: g,
+    ],
+)
+def test_a_rule_that_branches_on_a_value_is_not_proved(holds):
+    def branching(theta, g, t, *, lr=0.1):
+        return (theta - lr * g if holds(t, g) else theta,)
+
+    with pytest.raises(NotImplementedError, match="branching: it does not run on SymPy's symbols"):
+        check(branching, SGD)
+
+
+def test_a_rule_that_asks_what_is_known_is_proved():
+    def asking(theta, g, t, b=None, *, lr=0.1):
+        b = g if b is None or t == 1 else b + g
+        return (theta - lr * b, b) if t != 0 and t != t + 1 and b != "x" else None
+
+    assert check(asking, f"b_1 = g_1, b_t = b_{{t-1}} + g_t, {STEP} b_t")
+
+
+def test_a_rules_own_code_on_floats_has_a_say():
+    def rooted(theta, g, t, *, lr=0.1):
+        return (theta - lr * sqrt(g) * sqrt(g),)
+
+    def clipped(theta, g, t, m=0.0, *, lr=0.1):
+        return theta - lr * maximum(m, 0), m + g
+
+    def assumed(theta, g, t, m=0.0, *, lr=0.1):
+        return theta - lr * maximum(m, 0) - lr * sqrt(maximum(m, 0)), m + g  # sqrt(m): SymPy is told that m > 0
+
+    def short(theta, g, t, m=0.0, *, lr=0.1):
+        return (theta - lr * g,)
+
+    def worded(theta, g, t, m="none", *, lr=0.1):
+        return theta, m
+
+    m = ", m_t = m_{t-1} + g_t"
+    assert "the rule gives no number" in repr(check(rooted, SGD))
+    assert check(clipped, rf"{STEP} \max(m_{{t-1}}, 0){m}")
+    assert check(clipped, rf"{STEP} m_{{t-1}}{m}").equal is False
+    with pytest.raises(NotImplementedError, match=r"on numbers and .* on symbols"):
+        check(assumed, rf"{STEP} m_{{t-1}} - \eta \sqrt{{m_{{t-1}}}}{m}")
+    with pytest.raises(ValueError, match="got 1 results, expected theta, m"):
+        check(short, f"{SGD}{m}")
+    with pytest.raises(NotImplementedError, match="got m='none', expected numbers or None"):
+        check(worded, f"{SGD}{m}")
 
 
 @pytest.mark.parametrize(

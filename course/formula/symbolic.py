@@ -1,8 +1,10 @@
 """A rule run on SymPy's symbols, and what is asked of the expressions that come out."""
 
+import contextlib
 import functools
 import inspect
 import math
+import numbers
 import sys
 import time
 from fractions import Fraction
@@ -62,7 +64,8 @@ def outputs(function, state, hyper, positive, t):
     values = before(function, inputs(state, hyper, positive), state, t)
     named = {name: values[name] for name in hyper}
     try:
-        results = function(values["theta"], values["g"], t, *(values[name] for name in state), **named)
+        with _compared_by_value():
+            results = function(values["theta"], values["g"], t, *(values[name] for name in state), **named)
         results = [sympy.nsimplify(result, rational=True) for result in results]
     except (TypeError, AttributeError) as error:
         raise NotImplementedError(f"{function.__name__}: it does not run on SymPy's symbols ({error})") from None
@@ -70,6 +73,48 @@ def outputs(function, state, hyper, positive, t):
         expected = ", ".join(("theta", *state))
         raise ValueError(f"{function.__name__}: got {len(results)} results, expected {expected}")
     return results
+
+
+@contextlib.contextmanager
+def _compared_by_value():
+    """Makes ==, != and `if` on symbols ask for values, and raise TypeError where symbols leave that open.
+
+    SymPy's own == asks whether two expressions are written alike, so that n + 1 == 7 is False and
+    n + 1 != 7 is True. SymPy needs that itself: what its own modules ask, they are told as ever.
+    """
+    import sympy
+
+    kept = {name: vars(sympy.Expr).get(name) for name in ("__eq__", "__ne__", "__bool__", "__hash__")}
+    alike, unlike, hashed = sympy.Expr.__eq__, sympy.Expr.__ne__, sympy.Expr.__hash__
+
+    def asks_for_values(other):
+        caller = sys._getframe(2).f_globals.get("__name__", "")
+        return isinstance(other, sympy.Expr | numbers.Number) and not caller.startswith("sympy")
+
+    def equal(a, b):
+        return bool(sympy.Eq(a, b)) if asks_for_values(b) else alike(a, b)
+
+    def unequal(a, b):
+        return not bool(sympy.Eq(a, b)) if asks_for_values(b) else unlike(a, b)
+
+    def true(a):
+        return not bool(sympy.Eq(a, 0)) if asks_for_values(a) else True
+
+    def key(a):
+        if asks_for_values(a):
+            raise TypeError(f"{a} is looked up in a set or a dictionary")
+        return hashed(a)
+
+    for name, method in zip(kept, (equal, unequal, true, key), strict=True):
+        setattr(sympy.Expr, name, method)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            if method is None:
+                delattr(sympy.Expr, name)
+            else:
+                setattr(sympy.Expr, name, method)
 
 
 @functools.cache
