@@ -206,6 +206,12 @@ BLANKS = (
                 "slope of 0.5 your weights are too small by a factor of 0.91 per layer.",
             ),
             Mistake(
+                "slope_forgotten",
+                _bound(lambda n, s, p: 6 * p / n),
+                "You took the leaky ReLU for a ReLU. Its negative half passes slope times z: at a slope of 0.5 your "
+                "signals grow by 1.12 per layer.",
+            ),
+            Mistake(
                 "half_forgotten",
                 _bound(lambda n, s, p: 3 * p / ((1 + s * s) * n)),
                 "You took the mean square after the leaky ReLU as 1 + slope^2. It is half of that, since each half of "
@@ -259,6 +265,12 @@ BLANKS = (
                 _layers,
                 "Your number is where the line crosses `smallest`. Layers are whole: round up to the first one below "
                 "it, 14 in the example and not 13.4.",
+            ),
+            Mistake(
+                "ratio_inverted",
+                lambda width, std, size, smallest: math.ceil(-_layers(width, std, size, smallest)),
+                "You have size over smallest. Its logarithm is positive and the factor's is negative, so your count "
+                "of layers is negative: -13 in the example.",
             ),
             Mistake(
                 "size_forgotten",
@@ -368,6 +380,13 @@ BLANKS = (
                 lambda blocks, branch, growth: math.sqrt(2 * math.log(growth) / (blocks * branch)),
                 "You replaced log(1 + x) by x. That is near for many blocks: for 30 blocks, branch 1 and growth 2 you "
                 "say 0.215, the exact scale is 0.217.",
+            ),
+            Mistake(
+                "lessons_scale",
+                lambda blocks, branch, growth: 1 / math.sqrt(2 * blocks),
+                "You gave the lesson's 1/sqrt(2L), which is one choice: with He's weights the size then grows by 1.28 "
+                "at most. Solve for the growth that is asked for; with 30 blocks, branch 1 and growth 2 it is 0.217, "
+                "not 0.129.",
             ),
             Mistake(
                 "shared_evenly",
