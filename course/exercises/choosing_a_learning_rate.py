@@ -44,6 +44,12 @@ def _unscaled(H, v, L, k):
     return u @ H @ u, 2 / (u @ H @ u + L)
 
 
+def _never_scaled(H, v, L, k):
+    for _ in range(k):
+        v = L * v - H @ v
+    return v @ H @ v, 2 / (v @ H @ v + L)
+
+
 # comes_back
 
 
@@ -81,19 +87,19 @@ def _ramp_inputs(rng):
 # suggest
 
 
-def _smoothed(loss, keep, corrected=True):
-    mean, out = 0.0, []
+def _smoothed(loss, keep, corrected=True, start=0.0):
+    mean, out = start, []
     for t, value in enumerate(loss, 1):
         mean = keep * mean + (1 - keep) * value
         out.append(mean / (1 - keep**t) if corrected else mean)
     return np.array(out)
 
 
-def _suggest(errors, *, smooth=True, share=10.0, shift=1, pick=np.argmin, absolute=False):
+def _suggest(errors, *, smooth=None, share=10.0, shift=1, pick=np.argmin, absolute=False):
     """The exercise's broken finder with only these of its three errors left, or with others."""
 
     def finder(lr, loss, keep):
-        s = _smoothed(loss, keep, "uncorrected" not in errors) if smooth else loss
+        s = smooth(loss, keep) if smooth else _smoothed(loss, keep, "uncorrected" not in errors)
         low = int(s.argmin())
         end = len(s) if "beyond" in errors else low + 1
         axis = lr if "per_rate" in errors else np.log(lr)
@@ -101,6 +107,12 @@ def _suggest(errors, *, smooth=True, share=10.0, shift=1, pick=np.argmin, absolu
         return lr[low] / share, lr[int(pick(slope)) + shift]
 
     return finder
+
+
+def _central(lr, loss, keep):
+    s = _smoothed(loss, keep)
+    low = int(s.argmin())
+    return lr[low] / 10, lr[int(np.gradient(s[: low + 1], np.log(lr[: low + 1])).argmin())]
 
 
 _ERRORS = {
@@ -134,9 +146,21 @@ _OTHERS = (
     ),
     Mistake(
         "not_smoothed",
-        _suggest((), smooth=False),
+        _suggest((), smooth=lambda loss, keep: loss),
         "You looked at the losses as they are. Each is one batch's: the lowest of them is the luckiest batch, and the "
         "steepest step is noise.",
+    ),
+    Mistake(
+        "starts_at_the_first_loss",
+        _suggest((), smooth=lambda loss, keep: _smoothed(loss, keep, corrected=False, start=loss[0])),
+        "Your mean starts at the first loss in place of 0. That loss then weighs keep^t for ever, where the correction "
+        "gives every loss its due share: with keep = 0.95 it has more than a third of the weight after 20 steps.",
+    ),
+    Mistake(
+        "central_differences",
+        _central,
+        "Your tenth is right. np.gradient takes the slope over two steps, from the one before to the one after; asked is "
+        "the slope from the step before, which np.diff gives.",
     ),
     Mistake(
         "step_before",
@@ -161,30 +185,38 @@ _OTHERS = (
 
 def _curve(rng):
     """Recorded rates and losses of a range test: flat, falling, thrown about."""
-    while True:
-        n, keep = int(rng.integers(40, 80)), float(rng.uniform(0.5, 0.9))
-        lr = np.exp(np.cumsum(rng.uniform(0.05, 0.25, n))) * _log_uniform(rng, 1e-5, 1e-3)
-        x, turn = np.linspace(0, 1, n), rng.uniform(0.55, 0.7)
-        loss = 2.3 - rng.uniform(0.8, 1.5) / (1 + np.exp(-(x - rng.uniform(0.3, 0.45)) / 0.05))
-        loss = loss + rng.choice([0.04, 0.002]) * rng.normal(size=n)
-        thrown = np.maximum(x - turn, 0) / (1 - turn)
-        loss = loss + thrown * rng.uniform(0.2, 1, n) * _log_uniform(rng, 5, 1e5)
-        call = {"lr": lr, "loss": loss, "keep": keep}
-        if _is_clear(**call):
-            return call
+    n, keep = int(rng.integers(40, 80)), float(rng.uniform(0.7, 0.95))
+    lr = np.exp(np.cumsum(rng.uniform(0.05, 0.25, n))) * _log_uniform(rng, 1e-5, 1e-3)
+    x, turn = np.linspace(0, 1, n), rng.uniform(0.55, 0.7)
+    loss = 2.3 - rng.uniform(0.8, 1.5) / (1 + np.exp(-(x - rng.uniform(0.3, 0.45)) / 0.05))
+    loss = loss + rng.choice([0.04, 0.002]) * rng.normal(size=n)
+    thrown = np.maximum(x - turn, 0) / (1 - turn)
+    return {"lr": lr, "loss": loss + thrown * rng.uniform(0.2, 1, n) * _log_uniform(rng, 5, 1e5), "keep": keep}
 
 
 def _is_clear(lr, loss, keep):
-    """Whether no answer hangs on rounding, and every single error shows."""
+    """Whether no answer hangs on rounding."""
     s = _smoothed(loss, keep)
     low = int(s.argmin())
-    if low < 8:
-        return False
     slopes = np.sort(np.diff(s[: low + 1]) / np.diff(np.log(lr[: low + 1])))
-    if np.sort(s)[1] - s.min() < 1e-4 or slopes[1] - slopes[0] < 1e-4:
-        return False
-    right = _suggest(())(lr, loss, keep)
-    return all(mistake.function(lr, loss, keep) != right for mistake in (*_LEFT, *_OTHERS))
+    return low >= 8 and np.sort(s)[1] - s.min() > 1e-4 and slopes[1] - slopes[0] > 1e-4
+
+
+def _curves(rng):
+    """Twelve tests; all show the exercise's three errors, and each in turn one that seldom shows."""
+    calls, right = [], _suggest(())
+    late = _suggest(("per_rate", "beyond")), _suggest(("per_rate",))
+    first = next(mistake.function for mistake in _OTHERS if mistake.name == "starts_at_the_first_loss")
+    seldom = (late, (first, right), (_central, right), (_suggest((), absolute=True), right))
+    while len(calls) < 12:
+        call = _curve(rng)
+        if not _is_clear(**call):
+            continue
+        one, other = seldom[len(calls) % len(seldom)]
+        wrong = (_suggest(("uncorrected", "beyond")), _suggest(("per_rate",)), _suggest(("beyond",)))
+        if one(**call) != other(**call) and all(finder(**call) != right(**call) for finder in wrong):
+            calls.append(call)
+    return calls
 
 
 # trials_needed
@@ -312,6 +344,12 @@ BLANKS = (
                 "Your last product was not scaled to length 1. Without that v H v is mu times the square of v's length.",
             ),
             Mistake(
+                "never_scaled",
+                _never_scaled,
+                "You never scaled v to length 1. Then v H v is mu times the square of v's length, which grows with every "
+                "product.",
+            ),
+            Mistake(
                 "two_over_L",
                 lambda *call: _flattest(*call, rate=lambda mu, L: 2 / L),
                 "Your mu is right. Your rate is 2/L, the edge: there the steepest direction bounces for ever and never "
@@ -394,6 +432,15 @@ BLANKS = (
                 "Your step is right. Your product has the rate of the step after it; a step's own rate made its error.",
             ),
             Mistake(
+                "rate_itself",
+                lambda lo, hi, n, curvature: (
+                    _first_back(_exponential(lo, hi, n), curvature)[0],
+                    _first_back(_exponential(lo, hi, n), curvature)[1] / curvature,
+                ),
+                "Your step is right. You returned its rate; asked is the rate times the curvature, the number that is "
+                "near 12.6 for every slow ramp.",
+            ),
+            Mistake(
                 "slow_limit",
                 lambda lo, hi, n, curvature: _first_back(
                     _exponential(lo, hi, n),
@@ -407,7 +454,7 @@ BLANKS = (
     ),
     Blank(
         name="11_choosing_a_learning_rate.suggest",
-        inputs=cases(_curve, count=12),
+        inputs=_curves,
         outputs=("tenth", "steepest"),
         points=3,
         hints=(
@@ -469,6 +516,14 @@ BLANKS = (
                 "Your number is right and not whole. Trials are counted: round up to the first number that is enough.",
             ),
             Mistake(
+                "two_logarithms",
+                lambda low, high, best, factor, chance: math.ceil(
+                    _trials(_window(low, high, best, factor) / math.log(10), chance)
+                ),
+                "You measured the window with log10 and the range with ln (math.log). Take the same logarithm for both; "
+                "which one does not matter.",
+            ),
+            Mistake(
                 "chances_added",
                 lambda low, high, best, factor, chance: math.ceil(chance / _window(low, high, best, factor)),
                 "You added the chances of the trials. Two of them may hit at once: with p = 0.24, four trials have 67 % and "
@@ -507,6 +562,20 @@ BLANKS = (
                 lambda rates, scores: _plateau(rates, scores, error=lambda s: _spread(s, root=False)),
                 "You used the standard deviation of the folds. The mean of k folds is surer than one of them: divide by the "
                 "root of k.",
+            ),
+            Mistake(
+                "error_of_all",
+                lambda rates, scores: _plateau(
+                    rates, scores, error=lambda s: np.full(len(s), s.std(ddof=1) / math.sqrt(s.size))
+                ),
+                "Your standard error is taken over the scores of all rates together. Its size then tells how different the "
+                "rates are; take the k scores of the best rate.",
+            ),
+            Mistake(
+                "only_rates_sorted",
+                lambda rates, scores: _plateau(np.sort(rates), scores),
+                "You sorted the rates and left the scores as they were: row i then belongs to another rate. Nothing needs "
+                "to be sorted here.",
             ),
             Mistake(
                 "own_error",
