@@ -136,6 +136,12 @@ def verdict(name, function, *, failures=0, time_limit=TIME_LIMIT):
     if difference is None:
         what = f"{len(calls)} {'steps' if blank.chained else 'cases'}, {blank.points} of {blank.points} points"
         return Verdict(name, "passed", (what,), blank.points, hints=blank.hints, notes=notes)
+    lines, mistake = wrong_numbers(blank, got, calls, expected, difference)
+    return Verdict(name, "failed", lines, mistake=mistake and mistake.name, hints=hints, notes=notes)
+
+
+def wrong_numbers(blank, got, calls, expected, difference):
+    """What to say of numbers that are not the expected ones: (lines, the known Mistake or None)."""
     lines = [_where(blank, difference, calls)]
     mistake = named_mistake(blank, got, calls, expected)
     if mistake:
@@ -144,7 +150,7 @@ def verdict(name, function, *, failures=0, time_limit=TIME_LIMIT):
         lines.append("nan comes from 0/0, from inf - inf, or from the root of a negative number.")
     elif abs(difference.seen - difference.expected) <= 1e-6 * abs(difference.expected):
         lines.append("The two agree to six digits or more: is something rounded, or computed in float32?")
-    return Verdict(name, "failed", tuple(lines), mistake=mistake and mistake.name, hints=hints, notes=notes)
+    return tuple(lines), mistake
 
 
 def score(guess, truth, what):

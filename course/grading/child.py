@@ -1,0 +1,161 @@
+"""What runs a learner's cells and calls the learner's functions, inside the sandbox.
+
+It holds neither the right numbers nor the secret, and what it sends is believed to be numbers and text only.
+"""
+
+import os
+import random
+import sys
+import types
+
+import numpy as np
+
+from course.exercises.blank import BadAnswer, Blank, _played
+from course.grading import wire
+
+CELL_FILE = ("<ipython-input", "<string>")
+SHOWN_LINE = 100  # characters of a learner's line that an error shows
+
+
+def stub_check():
+    """Puts a `course.check` in place that does nothing: its numbers and messages are not for this process."""
+    module = types.ModuleType("course.check")
+
+    class CheckFailed(AssertionError):
+        pass
+
+    module.CheckFailed, module.check, module.score = CheckFailed, _nothing, _nothing
+    module.verdict = _nothing
+    sys.modules["course.check"] = module
+
+
+def _nothing(*_, **__):
+    return None
+
+
+def make_shell():
+    """IPython without a history and without threads: magics, top-level await and `display` work in cells."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    config.InteractiveShell.xmode = "Minimal"
+
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui=None):
+            """There is none; `%matplotlib` in a learner's cell is no error."""
+
+    return Shell.instance(config=config)
+
+
+def prepare(shell, cells):
+    """A module in which a lesson's set-up cells, the release's own, have run: what a learner's cells find."""
+    module = types.ModuleType("__main__")
+    enter(shell, module)
+    shell.init_user_ns()
+    for source in cells:
+        shell.run_cell(source, store_history=False)
+    return module
+
+
+def enter(shell, module):
+    """Cells now run in this module."""
+    shell.user_module = module
+    shell.user_ns = module.__dict__
+    sys.modules["__main__"] = module
+
+
+def seed():
+    """The same draws in every run, for functions that draw without saying from what."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+def serve(send, shell, job):
+    """Runs a job: the cells, then the blanks; sends its frames. Stages are numbered through.
+
+    job: {"cells": [source, ...], "blanks": [{"function", "name", "outputs", "chained", "calls"}, ...],
+    "skip": [stage, ...]}
+    """
+    seed()
+    skip, stage = set(job["skip"]), 0
+    for source in job["cells"]:
+        if stage not in skip:
+            send(wire.begin(stage))
+            done = shell.run_cell(source, store_history=False)
+            error = done.error_before_exec or done.error_in_exec
+            if error is not None:
+                send(wire.error(stage, *told(error)))
+        stage += 1
+    for blank in job["blanks"]:
+        if stage not in skip:
+            send(wire.begin(stage))
+            send(b"".join(_answers(stage, blank, shell.user_ns)))
+        stage += 1
+    send(wire.frame(wire.END))
+
+
+def _answers(stage, given, namespace):
+    blank = Blank(given["name"], None, (), outputs=tuple(given["outputs"]), chained=given["chained"])
+    calls, frames = [wire.unpack(call) for call in given["calls"]], []
+    try:
+        function = namespace[given["function"]]
+    except KeyError:
+        return [wire.error(stage, "missing", given["function"])]
+    try:
+        if not callable(function):
+            raise BadAnswer(f"{given['function']} is a {type(function).__name__}, expected a function.")
+        for i, arrays in enumerate(_played(blank, function, calls)):
+            frames.append(wire.result(stage, i, arrays))
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the learner's
+        return [wire.error(stage, *told(error, given["function"]))]
+    return frames
+
+
+def told(error, function=""):
+    """(kind, text) of an exception: what it says, and the learner's line that raised it."""
+    if isinstance(error, BadAnswer):
+        return "answer", str(error)
+    try:
+        says = str(error)
+    except BaseException:  # a learner's exception may have a __str__ of its own
+        says = ""
+    name = type(error).__name__
+    says = f"{name}: {says}" if says else name
+    if isinstance(error, SyntaxError):
+        return "raised", f"{says} (line {error.lineno} of the cell)" if error.lineno else says
+    where = _line(error)
+    inner = where[1] if where else ""
+    if isinstance(error, NotImplementedError):
+        other = f"{inner}, which {function} calls, is not written yet." if inner not in ("", function, "<module>") else ""
+        return "unwritten", other
+    if isinstance(error, MemoryError):
+        return "memory", says
+    return "raised", f"{says} (line {where[0]} of the cell: {where[2]})" if where else says
+
+
+def _line(error):
+    """(number, function, text) of the last line of a cell that the error went through, or None."""
+    import linecache
+
+    found, step = None, error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if code.co_filename.startswith(CELL_FILE) or "ipykernel" in code.co_filename:
+            text = linecache.getline(code.co_filename, step.tb_lineno).strip()[:SHOWN_LINE]
+            found = step.tb_lineno, code.co_name, text
+        step = step.tb_next
+    return found
+
+
+def quiet():
+    """Standard input, output and error lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3):
+        os.dup2(nowhere, fd)
+    if nowhere > 2:
+        os.close(nowhere)

@@ -1,0 +1,171 @@
+"""Frames between the grader and a learner's process: a letter, a length, that many bytes.
+
+What comes from the learner's process is never unpickled, evaluated or imported: numbers are little-endian
+float64 with their shapes, the rest is UTF-8 text of bounded length. Whatever else arrives is a Broken.
+"""
+
+import base64
+import json
+import struct
+
+import numpy as np
+
+HEAD = struct.Struct("<cI")
+BEGIN, RESULT, ERROR, END = b"B", b"R", b"E", b"D"  # from the learner's process
+LONGEST_TEXT = 4000  # bytes
+LARGEST_FRAME = 1 << 22
+MOST_BYTES = 1 << 25  # of one process
+MOST_AXES = 8
+
+
+class Broken(Exception):
+    """The bytes are no frame of this protocol."""
+
+
+def frame(letter, payload=b""):
+    """One frame as bytes."""
+    return HEAD.pack(letter, len(payload)) + payload
+
+
+def begin(stage):
+    """Stage number `stage` (a cell, or later a blank) begins now."""
+    return frame(BEGIN, struct.pack("<H", stage))
+
+
+def result(stage, call, arrays):
+    """What the function of this stage returned for this call: a tuple of float64 arrays."""
+    parts = [struct.pack("<HHB", stage, call, len(arrays))]
+    for array in arrays:
+        array = np.asarray(array, dtype="<f8")
+        parts += [struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape), array.tobytes()]
+    return frame(RESULT, b"".join(parts))
+
+
+def error(stage, kind, text):
+    """A stage ended with an error. kind: "raised", "unwritten", "memory" or "answer"."""
+    body = f"{kind}\n{text}".encode("utf-8", "replace")[:LONGEST_TEXT]
+    return frame(ERROR, struct.pack("<H", stage) + body)
+
+
+class Reader:
+    """Takes bytes as they come and gives whole frames: `feed(bytes)` yields (letter, stage, what).
+
+    what is None for BEGIN and END, (call, arrays) for RESULT, (kind, text) for ERROR. Raises Broken.
+    """
+
+    def __init__(self):
+        self.rest, self.seen = bytearray(), 0
+
+    def feed(self, data):
+        self.seen += len(data)
+        if self.seen > MOST_BYTES:
+            raise Broken(f"more than {MOST_BYTES} bytes")
+        self.rest += data
+        while len(self.rest) >= HEAD.size:
+            letter, length = HEAD.unpack_from(self.rest)
+            if letter not in (BEGIN, RESULT, ERROR, END) or length > LARGEST_FRAME:
+                raise Broken(f"a frame {letter!r} of {length} bytes")
+            if len(self.rest) < HEAD.size + length:
+                return
+            payload = bytes(self.rest[HEAD.size : HEAD.size + length])
+            del self.rest[: HEAD.size + length]
+            yield _parsed(letter, payload)
+
+
+def _parsed(letter, payload):
+    try:
+        if letter == END:
+            if payload:
+                raise Broken("an end with a payload")
+            return letter, None, None
+        (stage,) = struct.unpack_from("<H", payload)
+        if letter == BEGIN:
+            if len(payload) != 2:
+                raise Broken("a beginning of another length")
+            return letter, stage, None
+        if letter == ERROR:
+            kind, _, text = payload[2:].decode("utf-8", "replace").partition("\n")
+            return letter, stage, (kind, text)
+        return letter, stage, _numbers(payload)
+    except struct.error:
+        raise Broken(f"a frame {letter!r} that ends too early") from None
+
+
+def _numbers(payload):
+    _, call, count = struct.unpack_from("<HHB", payload)
+    at, arrays = 5, []
+    for _ in range(count):
+        (ndim,) = struct.unpack_from("<B", payload, at)
+        if ndim > MOST_AXES:
+            raise Broken(f"an array with {ndim} axes")
+        shape = struct.unpack_from(f"<{ndim}I", payload, at + 1)
+        at += 1 + 4 * ndim
+        size = 1
+        for n in shape:  # Python's integers do not overflow
+            size *= n
+        if 8 * size > len(payload) - at:
+            raise Broken("an array that is longer than its frame")
+        arrays.append(np.frombuffer(payload, "<f8", size, at).reshape(shape))
+        at += 8 * size
+    if at != len(payload):
+        raise Broken("bytes behind the last array")
+    return call, tuple(arrays)
+
+
+def pack(value):
+    """Arguments of a call as JSON-ready data: numbers, text, lists and NumPy arrays."""
+    if isinstance(value, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return {"array": [value.dtype.str, list(value.shape), data]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {"dict": {name: pack(item) for name, item in value.items()}}
+    if isinstance(value, tuple):
+        return {"tuple": [pack(item) for item in value]}
+    if isinstance(value, list):
+        return [pack(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"an argument of a blank: got a {type(value).__name__}, expected numbers, text, lists or arrays")
+
+
+def unpack(value):
+    """The value that `pack` packed."""
+    if isinstance(value, list):
+        return [unpack(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, item),) = value.items()
+    if kind == "array":
+        dtype, shape, data = item
+        return np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
+    if kind == "tuple":
+        return tuple(unpack(x) for x in item)
+    return {name: unpack(x) for name, x in item.items()}
+
+
+def dumps(job):
+    """A message from the grader, as bytes with their length in front."""
+    body = json.dumps(job).encode()
+    return struct.pack("<I", len(body)) + body
+
+
+def read(receive):
+    """The next message of `dumps`; receive(n) gives at most n bytes, b"" at the end. None at the end."""
+    head = _exactly(receive, 4)
+    if head is None:
+        return None
+    body = _exactly(receive, struct.unpack("<I", head)[0])
+    return None if body is None else json.loads(body)
+
+
+def _exactly(receive, n):
+    parts = []
+    while n:
+        data = receive(min(n, 1 << 20))
+        if not data:
+            return None
+        parts.append(data)
+        n -= len(data)
+    return b"".join(parts)
