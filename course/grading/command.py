@@ -4,14 +4,14 @@ import argparse
 import os
 import secrets
 import sys
-import time
 from pathlib import Path
 
 EPILOG = """\
 SUBMISSIONS is a folder with one folder per learner, a folder of notebooks, nbgrader's submitted/, or the zip file
 that Canvas or Moodle gives. Each run goes on where the last one with the same --out was, also after it was killed.
 
-RESULTS gets grades.csv, feedback/ with a page for each learner, report.html for the lecturer, junit.xml, and
+RESULTS gets report.html for the lecturer, grades.csv, blanks.csv, mistakes.csv, attention.csv, junit.xml,
+feedback/ with a page and gradescope/ with a results.json for each learner, and
   secret           from which the hidden inputs are made: keep it from learners; with it a regrade is the same
   journal.sqlite   the verdicts, written as they are reached
 
@@ -38,7 +38,6 @@ def parser():
     made.add_argument("--solutions", metavar="DIR", type=Path, help="default: solutions/ of the course")
     made.add_argument("--canvas", action="store_true", help="also write canvas.csv")
     made.add_argument("--moodle", action="store_true", help="also write moodle.csv")
-    made.add_argument("--gradescope", action="store_true", help="also write gradescope/, results.json for each")
     made.add_argument("--nbgrader", metavar="URL", help="also write into nbgrader's gradebook, sqlite:///gradebook.db")
     return made
 
@@ -112,38 +111,42 @@ def _grade(options, tier, lessons, taken, setup, journal):
     from course.grading.journal import measure_of, print_of
 
     measures = {lesson: measure_of(lesson, setup.solutions) for lesson in lessons}
-    results, prints, todo = {}, {}, []
-    for submission in taken.submissions:
-        key = submission.learner, submission.lesson, submission.source
-        prints[key] = print_of(submission, setup.secret, measures.get(submission.lesson, ""))
-        known = journal.get(submission, prints[key])
-        if known is not None:
-            results[key] = known
-        elif submission.problem or submission.lesson not in measures:
-            results[key] = _unread(submission, measures)
-            journal.put(results[key], prints[key])
-        else:
-            todo.append(submission)
-    print(f"{len(taken.submissions)} submissions, {len(results)} known, {len(todo)} to grade; sandbox: {tier.name}",
-          file=sys.stderr)  # fmt: skip
-    if tier.weaker_because:
-        print(f"not a stronger sandbox, since: {tier.weaker_because}", file=sys.stderr)
-    if todo:
-        if options.cluster:
-            client, workers = work.cluster(options.cluster)
-            open_executor = client
-        else:
-            workers = min(options.workers or _cores(), len(todo))
-            open_executor = lambda: work.local(workers)  # noqa: E731
-        for submission, result in _shown(work.graded(setup, todo, open_executor, workers), len(todo)):
+    results, prints = {}, {}
+
+    def todo():
+        """The submissions that are to be graded, read one at a time; the others have their Result at once."""
+        for submission in taken:
             key = submission.learner, submission.lesson, submission.source
-            journal.put(result, prints[key])
-            results[key] = result
+            prints[key] = print_of(submission, setup.secret, measures.get(submission.lesson, ""))
+            result = journal.get(submission, prints[key])
+            if result is None and (submission.problem or submission.lesson not in measures):
+                result = _unread(submission, measures)
+                journal.put(result, prints[key])
+            if result is None:
+                yield submission
+            else:
+                results[key] = result
+
+    print(f"{len(taken)} submissions; sandbox: {tier.name}", file=sys.stderr)
+    if tier.weaker_because:
+        print(f"no stronger sandbox, since {tier.weaker_because}", file=sys.stderr)
+    workers = min(options.workers or _cores(), max(1, len(taken)))
+    open_executor = lambda: work.local(workers)  # noqa: E731
+    if options.cluster:
+        open_executor, workers = work.cluster(options.cluster)
+    for submission, result in _shown(work.graded(setup, todo(), open_executor, workers), results, len(taken)):
+        key = submission.learner, submission.lesson, submission.source
+        journal.put(result, prints[key])
+        results[key] = result
     ordered = [results[key] for key in sorted(results)]
-    reports.write(ordered, options.out, taken.ignored, canvas=options.canvas, moodle=options.moodle,
-                  gradescope=options.gradescope, nbgrader=options.nbgrader)  # fmt: skip
+    given = reports.Options(canvas=options.canvas, moodle=options.moodle)
+    reports.write(ordered, options.out, given)
+    if options.nbgrader:
+        reports.into_gradebook(ordered, options.nbgrader)
     bad = [result for result in ordered if result.problem]
-    print(f"{len(ordered) - len(bad)} graded, {len(bad)} could not be read; {options.out / 'report.html'}")
+    print(f"{len(ordered) - len(bad)} graded, {len(bad)} could not be: {options.out / 'report.html'}")
+    for source, why in taken.ignored:
+        print(f"ignored: {source}: {why}", file=sys.stderr)
     return int(bool(bad))
 
 
@@ -159,17 +162,14 @@ def _cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _shown(pairs, total):
-    """Passes the pairs on under a progress bar with rate and time left, on a terminal; else a line now and then."""
+def _shown(pairs, results, total):
+    """Passes the pairs on under a progress bar with rate and time left; off a terminal, a line now and then."""
     from tqdm import tqdm
 
-    if sys.stderr.isatty():
-        yield from tqdm(pairs, total=total, unit=" submissions", dynamic_ncols=True)
-        return
-    began = last = time.monotonic()
-    for count, pair in enumerate(pairs, 1):
-        yield pair
-        now = time.monotonic()
-        if now - last > 30 or count == total:
-            last, rate = now, count / max(now - began, 1e-9)
-            print(f"{count} of {total}, {rate:.1f} a second, {(total - count) / rate:.0f} s left", file=sys.stderr)
+    terminal = sys.stderr.isatty()
+    bar = tqdm(total=total, unit=" submissions", dynamic_ncols=terminal, mininterval=0.2 if terminal else 30)
+    with bar:
+        for pair in pairs:
+            yield pair
+            bar.update(len(results) - bar.n)
+        bar.update(len(results) - bar.n)

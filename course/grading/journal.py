@@ -29,7 +29,7 @@ class Journal:
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=NORMAL")
             self.connection.execute(
-                "CREATE TABLE IF NOT EXISTS results (learner TEXT, lesson TEXT, source TEXT, print TEXT, result TEXT, "
+                "CREATE TABLE IF NOT EXISTS results (learner BLOB, lesson BLOB, source BLOB, print TEXT, result TEXT, "
                 "PRIMARY KEY (learner, lesson, source))"
             )
             self.connection.execute("BEGIN IMMEDIATE")
@@ -63,9 +63,8 @@ class Journal:
 
 
 def _key(one):
-    """SQLite keeps UTF-8 only; a file's name may hold other bytes."""
-    return tuple(text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-                 for text in (one.learner, one.lesson, one.source))  # fmt: skip
+    """As bytes: a file's name may hold what is no UTF-8."""
+    return tuple(text.encode("utf-8", "surrogatepass") for text in (one.learner, one.lesson, one.source))
 
 
 def print_of(submission, secret, measure):
