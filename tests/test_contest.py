@@ -1,6 +1,7 @@
 """The contest of lesson 13: its tasks and runs, and that the stored tables are what the runs give."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,3 +122,20 @@ def test_a_damaged_table_is_refused(tmp_path):
 def test_the_winner_of_the_time_is_the_faster_and_of_equals_the_lower():
     rows = np.array([[0.1, 1, 1, 1, 0.5, 100], [0.2, 1, 1, 1, 0.4, 100], [0.3, 1, 1, 1, 0.1, np.inf]])
     assert maker.choose(rows)[-1] == 0.2 and maker.choose(rows)[3] == 0.3
+
+
+@pytest.mark.parametrize(("worst", "status"), [(np.float64(0.004), 0), (np.float64(0.2), 1)])
+def test_check_ends_with_0_when_all_is_well(monkeypatch, capsys, worst, status):
+    monkeypatch.setattr(maker, "check", lambda count: worst)
+    assert maker.main(["--check", "3"]) is status
+    assert "largest relative difference" in capsys.readouterr().out
+
+
+def test_check_runs_stored_trials_again():
+    assert maker.check(2) < 0.01
+
+
+def test_check_sees_a_table_that_does_not_fit(monkeypatch):
+    stored = contest()
+    monkeypatch.setattr(maker, "contest", lambda: replace(stored, loss=stored.loss * 1.1))
+    assert maker.check(1) > 0.05

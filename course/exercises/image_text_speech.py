@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 
 import numpy as np
 
@@ -140,7 +141,11 @@ def _stops(losses, patience, *, better=lambda new, best: new < best, extra=0, ag
 
 def _tokens(rng):
     characters = int(rng.integers(2000, 90_000))
-    return {"loss": float(rng.uniform(1.5, 4.5)), "tokens": int(characters / rng.uniform(2.5, 6)), "characters": characters}
+    return {
+        "loss": float(rng.uniform(1.5, 4.5)),
+        "tokens": int(characters / rng.uniform(2.5, 6)),
+        "characters": characters,
+    }
 
 
 def _units(loss, tokens, characters, *, share=lambda loss, t, c: loss * t / c, bits=None, perplexity=math.exp):
@@ -189,9 +194,15 @@ def _budget(rng):
     return {"budget": int(low + rng.uniform(0.15, 0.85) * (high - low)), "classes": classes, "width": width}
 
 
-def _widest(budget, classes, width, **changed):
+def _spent(rng):
+    """A budget that a whole width uses up to the last parameter."""
+    classes, width, hidden = int(rng.integers(60, 400)), int(rng.integers(16, 129)), int(_log_uniform(rng, 15, 600))
+    return {"budget": _count(hidden, classes, width), "classes": classes, "width": width}
+
+
+def _widest(budget, classes, width, *, within=operator.le, **changed):
     hidden = 0
-    while _count(hidden + 1, classes, width, **changed) <= budget:
+    while within(_count(hidden + 1, classes, width, **changed), budget):
         hidden += 1
     return hidden
 
@@ -207,6 +218,7 @@ BLANKS = (
         inputs=_loops,
         outputs=("w", "loss"),
         points=3,
+        tolerance=1e-5,  # torch's clip_grad_norm_ adds 1e-6 to the norm
         hints=(
             "Say aloud what each line of torch's loop does: zero_grad, backward, clip, step, scheduler. Then put a finger "
             "on the line of this loop that does it, and ask whether it stands in its place.",
@@ -416,7 +428,7 @@ BLANKS = (
     ),
     Blank(
         name="14_image_text_speech.widest",
-        inputs=cases(_budget, count=40),
+        inputs=lambda rng: [*cases(_budget, count=36)(rng), *cases(_spent, count=4)(rng)],
         points=3,
         hints=(
             "Write the number of parameters as a function of hidden: the embedding, three gates, and the output. Check it "
@@ -463,6 +475,12 @@ BLANKS = (
                 "too_wide",
                 lambda *call: _widest(*call) + 1,
                 "One too many: at your width the network has more parameters than the budget. Round down.",
+            ),
+            Mistake(
+                "strictly",
+                lambda *call: _widest(*call, within=operator.lt),
+                "One too few where the budget is used up to the last parameter: 28,807 parameters are within a budget of "
+                "28,807. (If you round down a formula, the root may have come out as 63.9999999 by rounding.)",
             ),
             Mistake(
                 "not_whole",
