@@ -504,6 +504,56 @@ def test_a_guess_that_is_no_number_is_refused(capsys):
     assert "right" in capsys.readouterr().out
 
 
+def _batches_plus_one(t, lr, milestones, gamma, rows, batch_size):
+    epochs = (t - 1) // (rows // batch_size + 1)
+    return lr * gamma ** sum(epochs >= m for m in milestones)
+
+
+def _falls_once(losses, lr, factor, patience):
+    rates, best, bad = [], math.inf, 0
+    for loss in losses:
+        rates.append(lr)
+        best, bad = (loss, 0) if loss < best else (best, bad + 1)
+        lr = lr * factor if bad == patience + 1 else lr
+    return rates
+
+
+def _from_step_2(lo, hi, n, curvature):
+    rates = np.geomspace(lo, hi, n)
+    i = np.argmax(np.cumprod(abs(1 - rates[1:] * curvature)) >= 1) + 1
+    return i + 1, rates[i] * curvature
+
+
+def _finder(end, pick):
+    def suggest(lr, loss, keep):
+        smooth = np.array([sum(keep**k * loss[t - k] for k in range(t + 1)) for t in range(len(loss))])
+        smooth /= np.cumsum(keep ** np.arange(len(loss)))
+        low = smooth.argmin()
+        slope = np.diff(smooth[: low + end]) / np.diff(np.log(lr[: low + end]))
+        return lr[low] / 10, lr[pick(slope) + 1]
+
+    return suggest
+
+
+def test_a_right_finder_passes_in_other_words():
+    assert verdict("11_choosing_a_learning_rate.suggest", _finder(1, np.argmin)).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "mistake"),
+    [
+        ("10_schedules.milestone_rate", _batches_plus_one, "one_batch_too_many"),
+        ("10_schedules.plateau_rates", _falls_once, "once_a_row"),
+        ("11_choosing_a_learning_rate.comes_back", _from_step_2, "first_step_left_out"),
+        ("11_choosing_a_learning_rate.suggest", _finder(1, lambda s: abs(s).argmax()), "steepest_either_way"),
+        ("11_choosing_a_learning_rate.suggest", _finder(0, np.argmin), "last_step_left_out"),
+    ],
+)
+def test_what_seldom_differs_from_the_right_answer_is_told(name, function, mistake):
+    """Each of these passed, or was told as another mistake, as long as no input was made for it."""
+    assert verdict(name, function).mistake == mistake
+
+
 def test_a_repair_tells_how_many_errors_are_left_and_names_one():
     errors = {"a": "first thing", "b": "second thing", "c": "third thing"}
     left = errors_left(lambda names: lambda x: names, errors, lambda names: names != {"b"})

@@ -1,11 +1,11 @@
 """The blanks of 11_choosing_a_learning_rate."""
 
-import itertools
 import math
 
 import numpy as np
 
 from course.exercises.blank import Blank, cases
+from course.exercises.repair import errors_left
 from course.mistakes import Mistake
 
 
@@ -63,7 +63,11 @@ def _exponential(lo, hi, n, gaps=None):
 
 def _first_back(rates, curvature, size=_sizes, count=1, later=0):
     i = int(np.argmax(size(rates, curvature) >= 1))
-    return i + count, rates[min(i + later, len(rates) - 1)] * curvature
+    return i + count, rates[min(max(i + later, 0), len(rates) - 1)] * curvature
+
+
+def _without_the_first(rates, curvature):
+    return np.append(0, _sizes(rates[1:], curvature))
 
 
 def _ramp_inputs(rng):
@@ -71,7 +75,7 @@ def _ramp_inputs(rng):
     while True:
         curvature, n = _log_uniform(rng, 0.05, 50), int(rng.integers(20, 160))
         call = {
-            "lo": _log_uniform(rng, 1e-3, 3e-2) / curvature,
+            "lo": _log_uniform(rng, 1e-3, 0.3) / curvature,
             "hi": float(rng.uniform(25, 100)) / curvature,
             "n": n,
             "curvature": curvature,
@@ -82,6 +86,18 @@ def _ramp_inputs(rng):
                 break
         else:
             return call
+
+
+def _ramps(rng):
+    """Twenty ramps; in each fifth the first step decides."""
+    calls = []
+    while len(calls) < 20:
+        call = _ramp_inputs(rng)
+        rates = _exponential(call["lo"], call["hi"], call["n"])
+        late = _first_back(rates, call["curvature"], size=_without_the_first)
+        if len(calls) % 5 != 4 or late != _first_back(rates, call["curvature"]):
+            calls.append(call)
+    return calls
 
 
 # suggest
@@ -95,13 +111,13 @@ def _smoothed(loss, keep, corrected=True, start=0.0):
     return np.array(out)
 
 
-def _suggest(errors, *, smooth=None, share=10.0, shift=1, pick=np.argmin, absolute=False):
+def _suggest(errors, *, smooth=None, share=10.0, shift=1, pick=np.argmin, absolute=False, short=0):
     """The exercise's broken finder with only these of its three errors left, or with others."""
 
     def finder(lr, loss, keep):
         s = smooth(loss, keep) if smooth else _smoothed(loss, keep, "uncorrected" not in errors)
         low = int(s.argmin())
-        end = len(s) if "beyond" in errors else low + 1
+        end = len(s) if "beyond" in errors else low + 1 - short
         axis = lr if "per_rate" in errors else np.log(lr)
         slope = np.diff(s[:end]) if absolute else np.diff(s[:end]) / np.diff(axis[:end])
         return lr[low] / share, lr[int(pick(slope)) + shift]
@@ -125,18 +141,8 @@ _ERRORS = {
 }
 
 
-def _left(errors):
-    what = "; ".join(_ERRORS[error] for error in errors)
-    count = {1: "One error is", 2: "Two errors are", 3: "All three errors are"}[len(errors)]
-    return Mistake("left_" + "_and_".join(errors), _suggest(errors), f"{count} left: {what}.")
-
-
-_LEFT = tuple(
-    _left(errors)
-    for count in (1, 2, 3)
-    for errors in itertools.combinations(_ERRORS, count)
-    if "uncorrected" not in errors or "beyond" in errors  # else nothing lies before the minimum, and argmin raises
-)
+# Where the mean alone is left uncorrected, nothing lies before the minimum, and argmin raises.
+_LEFT = errors_left(_suggest, _ERRORS, lambda left: "uncorrected" not in left or "beyond" in left)
 _OTHERS = (
     Mistake(
         "the_minimum",
@@ -175,6 +181,18 @@ _OTHERS = (
         "the most negative one.",
     ),
     Mistake(
+        "steepest_either_way",
+        _suggest((), pick=lambda slope: np.abs(slope).argmax()),
+        "Your tenth is right. You took the slope of the largest size, and it goes up: a noisy curve rises here and there "
+        "before its minimum. The steepest fall is the smallest slope, the most negative one.",
+    ),
+    Mistake(
+        "last_step_left_out",
+        _suggest((), short=1),
+        "Your tenth is right. The steepest fall is the step into the minimum itself, and you did not look there: "
+        "smooth[:low] ends before `low`, so cut at low + 1.",
+    ),
+    Mistake(
         "plain_differences",
         _suggest((), absolute=True),
         "Your tenth is right. You took the difference of the losses and not the slope: these rates are not evenly spaced, "
@@ -206,8 +224,9 @@ def _curves(rng):
     """Twelve tests; all show the exercise's three errors, and each in turn one that seldom shows."""
     calls, right = [], _suggest(())
     late = _suggest(("per_rate", "beyond")), _suggest(("per_rate",))
-    first = next(mistake.function for mistake in _OTHERS if mistake.name == "starts_at_the_first_loss")
-    seldom = (late, (first, right), (_central, right), (_suggest((), absolute=True), right))
+    names = ("starts_at_the_first_loss", "central_differences", "plain_differences")
+    names = (*names, "steepest_either_way", "last_step_left_out")
+    seldom = (late, *((mistake.function, right) for mistake in _OTHERS if mistake.name in names))
     while len(calls) < 12:
         call = _curve(rng)
         if not _is_clear(**call):
@@ -382,7 +401,7 @@ BLANKS = (
     ),
     Blank(
         name="11_choosing_a_learning_rate.comes_back",
-        inputs=cases(_ramp_inputs),
+        inputs=_ramps,
         outputs=("step", "product"),
         points=2,
         hints=(
@@ -430,6 +449,18 @@ BLANKS = (
                 "rate_after",
                 lambda lo, hi, n, curvature: _first_back(_exponential(lo, hi, n), curvature, later=1),
                 "Your step is right. Your product has the rate of the step after it; a step's own rate made its error.",
+            ),
+            Mistake(
+                "rate_before",
+                lambda lo, hi, n, curvature: _first_back(_exponential(lo, hi, n), curvature, later=-1),
+                "Your step is right. Your product has the rate of the step before it; a step's own rate made its error. In a "
+                "list that counts from 0, step t stands at t - 1.",
+            ),
+            Mistake(
+                "first_step_left_out",
+                lambda lo, hi, n, curvature: _first_back(_exponential(lo, hi, n), curvature, size=_without_the_first),
+                "You left the first step out of the product: yours compares with the error after step 1. Asked is when it "
+                "is back at what it was before step 1.",
             ),
             Mistake(
                 "rate_itself",

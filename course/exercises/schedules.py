@@ -1,11 +1,11 @@
 """The blanks of 10_schedules."""
 
-import itertools
 import math
 
 import numpy as np
 
 from course.exercises.blank import Blank, cases
+from course.exercises.repair import errors_left
 from course.mistakes import Mistake
 
 
@@ -34,19 +34,14 @@ _ERRORS = {
 }
 
 
-def _left(errors):
-    what = "; ".join(_ERRORS[error] for error in errors)
-    count = {1: "One error is", 2: "Two errors are", 3: "All three errors are"}[len(errors)]
-    return Mistake("left_" + "_and_".join(errors), _milestone(errors), f"{count} left: {what}.")
-
-
-_LEFT = tuple(_left(errors) for count in (1, 2, 3) for errors in itertools.combinations(_ERRORS, count))
+_LEFT = errors_left(_milestone, _ERRORS)
 
 
 def _milestone_inputs(rng):
     batch_size = int(rng.choice([8, 16, 32, 64]))
     batches = int(rng.integers(5, 40))
-    rows = (batches - 1) * batch_size + int(rng.integers(1, batch_size))  # the last batch is short
+    whole = rng.random() < 0.25
+    rows = batches * batch_size if whole else (batches - 1) * batch_size + int(rng.integers(1, batch_size))
     milestones = sorted(int(m) for m in rng.choice(np.arange(2, 20), size=3, replace=False))
     # near a milestone as it should be, near one as counted without the short batch, or anywhere
     where, m = rng.integers(4), int(rng.choice(milestones))
@@ -55,6 +50,8 @@ def _milestone_inputs(rng):
         1: m * (batches - 1) + int(rng.integers(0, 2)),
         2: int(rng.integers(m * (batches - 1), m * batches)),
     }.get(int(where), int(rng.integers(1, 20 * batches)))
+    if whole:  # at the end of an epoch, or where one batch more than there are shows
+        t = m * batches + int(rng.choice([0, rng.integers(1, m + 1)]))
     return {
         "t": t,
         "lr": _log_uniform(rng, 1e-3, 1),
@@ -65,9 +62,14 @@ def _milestone_inputs(rng):
     }
 
 
-def _rounded(t, lr, milestones, gamma, rows, batch_size):
-    batches = max(round(rows / batch_size), 1)
-    return lr * gamma ** sum((t - 1) // batches >= m for m in milestones)
+def _milestones_with(batches, begun=0):
+    """The rate with so many batches to an epoch; begun=1 counts the epoch under way as over."""
+
+    def rate(t, lr, milestones, gamma, rows, batch_size):
+        epochs = (t - 1) // batches(rows, batch_size) + begun
+        return lr * gamma ** sum(epochs >= m for m in milestones)
+
+    return rate
 
 
 def _once(t, lr, milestones, gamma, rows, batch_size):
@@ -126,13 +128,23 @@ def _plateau(losses, lr, factor, patience, *, better=lambda loss, best, last: lo
         else:
             bad += 1
         best, last = min(best, loss), loss
-        if bad >= patience if variant == "reached" else bad > patience:
+        falls = {"reached": bad >= patience, "once": bad == patience + 1}.get(variant, bad > patience)
+        if falls:
             rate *= factor
-            bad = bad if variant == "kept" else 0
+            bad = bad if variant in ("kept", "once") else 0
             best = math.inf if variant == "forgets" else best
         if variant == "after":
             rates[-1] = rate
     return np.array(rates)
+
+
+def _plateau_cases(rng):
+    """160 draws; the last one tells a count that goes on from a best that is forgotten."""
+    calls = [_plateau_inputs(rng) for _ in range(159)]
+    while True:
+        call = _plateau_inputs(rng)
+        if not np.array_equal(_plateau(**call, variant="once"), _plateau(**call, variant="forgets")):
+            return [*calls, call]
 
 
 def _plateau_inputs(rng):
@@ -204,8 +216,20 @@ BLANKS = (
                 "lower rate, so the comparison is >=.",
             ),
             Mistake(
+                "an_epoch_early",
+                _milestones_with(lambda rows, batch_size: math.ceil(rows / batch_size), begun=1),
+                "Your rate falls an epoch early: you count the epoch that is under way. In epoch 31 there are 30 behind "
+                "step t, and a milestone counts those.",
+            ),
+            Mistake(
+                "one_batch_too_many",
+                _milestones_with(lambda rows, batch_size: rows // batch_size + 1),
+                "You always add a short last batch. Where batch_size divides the rows there is none: 64 rows in batches of "
+                "16 are 4 steps, not 5. Round the quotient up.",
+            ),
+            Mistake(
                 "rounded",
-                _rounded,
+                _milestones_with(lambda rows, batch_size: max(round(rows / batch_size), 1)),
                 "You rounded the number of batches to the nearest. 487 rows in batches of 16 are 30 full ones and one of 7 "
                 "rows: 31 steps. Round up.",
             ),
@@ -297,7 +321,7 @@ BLANKS = (
     ),
     Blank(
         name="10_schedules.plateau_rates",
-        inputs=cases(_plateau_inputs, 160),
+        inputs=_plateau_cases,
         points=3,
         hints=(
             "Keep three things from epoch to epoch: the rate, the best loss so far, and how many bad epochs came in a "
@@ -341,6 +365,12 @@ BLANKS = (
                 lambda losses, lr, factor, patience: _plateau(losses, lr, factor, patience, variant="kept"),
                 "You did not set the count to 0 when the rate fell. Every further bad epoch then lowers it again: five of "
                 "them at factor 0.1, and the rate is gone.",
+            ),
+            Mistake(
+                "once_a_row",
+                lambda losses, lr, factor, patience: _plateau(losses, lr, factor, patience, variant="once"),
+                "Your count goes on after the rate has fallen, and the rate falls only where the count is exactly "
+                "patience + 1: in a long row of bad epochs once. Set the count to 0 at each fall.",
             ),
             Mistake(
                 "best_forgotten",
@@ -417,6 +447,11 @@ BLANKS = (
                 "has just arrived, with the noise of the larger rates before.",
             ),
             Mistake(
+                "the_loss",
+                lambda rates, curvature, sigma, start: curvature / 2 * _noise(rates, curvature, sigma, start),
+                "You returned the expected loss, curvature/2 times the mean square. Asked for is the mean square itself.",
+            ),
+            Mistake(
                 "root",
                 lambda rates, curvature, sigma, start: math.sqrt(_noise(rates, curvature, sigma, start)),
                 "You took the root at the end. Asked for is the mean square itself.",
@@ -446,6 +481,12 @@ BLANKS = (
                 lambda t, lr, beta1: lr * (1 - beta1**t) / (1 + beta1**t),
                 "You divided by the variance. A step has the size of its root: at step 1 with beta1 = 0.9 yours is 0.053 "
                 "lr, where 0.229 lr is right.",
+            ),
+            Mistake(
+                "variance_in_place_of_root",
+                lambda t, lr, beta1: lr * (1 + beta1) / (1 - beta1) * (1 - beta1**t) / (1 + beta1**t),
+                "You divided by the whole variance of m_hat. A step has the size of its root, and in the long run your "
+                "rate must be lr: with beta1 = 0.9 it is 19 lr.",
             ),
             Mistake(
                 "inverted",
