@@ -54,6 +54,7 @@ def shown(value):
         text = repr(value)
     except Exception:  # a number of more than 4300 digits, or a class of one's own that fails
         text = f"a value of type {type(value).__name__}"
+    text = " ".join(line.strip() for line in text.splitlines())  # a message is one line
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -14,21 +14,30 @@ Two methods are compared fairly when each gets the same number of trials from a 
 import contextlib
 import copy
 import math
-import numbers
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from course import device as chosen_device
 from course.inputs import check_count, unknown, wrong
+from course.train_input import (
+    checked_device,
+    checked_pair,
+    checked_part,
+    checked_seed,
+    is_real,
+    made_optimizer,
+    made_schedule,
+    mean_loss,
+    needs_closure,
+)
 
-DIVERGED = 20  # times the first step's loss
+DIVERGED = 20  # times the first loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +47,10 @@ class History:
     loss       (steps,) of the mini-batch, before each step
     lr         (steps,) the rate of the first parameter group at each step
     step       (evaluations,) after how many steps validation was measured: 0, every, 2 every, ...
-    validation, accuracy    (evaluations,) loss and accuracy on the validation part
+    validation, accuracy    (evaluations,) loss and accuracy on the validation part; NaN where y names no classes
     best       which evaluation has the lowest validation loss; the model is left in its state
-    stopped    "done", "diverged" (a loss that is not finite or above 20 times the first), or "patience"
+    stopped    "done", "patience", or "diverged": a loss that is not finite, or that rose by more than 19 times the
+               size of the first one, of the mini-batch or of validation, whichever is larger
     """
 
     loss: np.ndarray
@@ -65,9 +75,11 @@ def fit(model, data, optimizer, *, steps, batch_size=64, schedule=None, every=No
         patience=None, seed=0, device=None, progress=True):
     """Train a model on data.train, measure it on data.validation, and leave it in its best state: a History.
 
-    model       an nn.Module; x (n, ...) -> scores (n, ..., classes)
+    model       an nn.Module; x (n, ...) -> scores (n, ..., classes). It is trained in train mode, and is left
+                in the mode that it came in
     data        a course.data.Data, or anything with .train and .validation, pairs (x, y)
-    optimizer   the parameters -> a torch optimizer, such as lambda p: torch.optim.SGD(p, lr=0.1)
+    optimizer   the parameters -> a torch optimizer, such as lambda p: torch.optim.SGD(p, lr=0.1). One that
+                needs a closure (LBFGS) is given the loss and the gradient on the step's batch
     steps       how many, >= 1. batch_size: examples a step; each epoch is shuffled anew, its short last
                 batch is used
     schedule    t = 1, 2, ... -> the rate of step t (course.schedules), for all groups; or the optimizer ->
@@ -83,39 +95,45 @@ def fit(model, data, optimizer, *, steps, batch_size=64, schedule=None, every=No
 
     Raises ValueError or TypeError for a bad argument; a run that diverges ends early and says so in `stopped`.
     """
-    steps, batch_size = check_count("steps", steps, 1), check_count("batch_size", batch_size, 1)
+    steps, batch_size, seed = check_count("steps", steps, 1), check_count("batch_size", batch_size, 1), checked_seed(seed)
     every = max(1, steps // 10) if every is None else check_count("every", every, 1)
     patience = None if patience is None else check_count("patience", patience, 1)
-    if clip is not None and not clip > 0:
+    if clip is not None and not (is_real(clip) and clip > 0):
         raise wrong("clip", clip, "a number > 0, or None")
     if not isinstance(model, torch.nn.Module):
         raise wrong("model", model, "an nn.Module", TypeError)
-    device, loss = torch.device(device or chosen_device()), loss or cross_entropy
+    device, loss = checked_device(device), cross_entropy if loss is None else loss
+    if not callable(loss):
+        raise wrong("loss", loss, "a function (scores, y) -> mean loss, or None", TypeError)
+    (x, y), validation = (checked_part(data, name, device) for name in ("train", "validation"))
     model.to(device)
-    x, y = (part.to(device) for part in data.train)
-    validation = [part.to(device) for part in data.validation]
-    opt = optimizer(model.parameters())
-    scheduler = _scheduler(schedule, opt)
-    waits = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
     run = _Run()
-    run.evaluate(0, model, validation, loss)
-    with _generators(seed, device), _line(steps, progress) as line:
+    with _generators(seed, device), _modes(model), _line(steps, progress) as line:
+        opt = made_optimizer(optimizer, model)
+        rate, scheduler = made_schedule(schedule, opt)
+        waits = isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau)
+        closes = needs_closure(opt)
+        run.evaluate(0, model, validation, loss)
         rows = _batches(len(x), batch_size, seed)
         model.train()
         for t in range(1, steps + 1):
-            if schedule and not scheduler:
+            if rate:
                 for group in opt.param_groups:
-                    group["lr"] = schedule(t)
+                    group["lr"] = rate(t)
             batch = next(rows).to(device)
-            opt.zero_grad()
-            value = loss(model(x[batch]), y[batch])
-            run.record(float(value.detach()), float(opt.param_groups[0]["lr"]))
+
+            def closure(batch=batch):
+                opt.zero_grad()
+                value = mean_loss(loss, model(x[batch]), y[batch])
+                value.backward()
+                if clip is not None:
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+                return value
+
+            run.record(float(closure().detach()), float(opt.param_groups[0]["lr"]))
             if run.diverged():
                 break
-            value.backward()
-            if clip is not None:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
-            opt.step()
+            opt.step(closure) if closes else opt.step()
             if scheduler and not waits:
                 scheduler.step()
             line.update()
@@ -125,7 +143,7 @@ def fit(model, data, optimizer, *, steps, batch_size=64, schedule=None, every=No
                     scheduler.step(run.validation[-1])
                 if run.diverged() or (patience and run.waited() >= patience):
                     break
-    model.load_state_dict(run.state)
+        model.load_state_dict(run.state)
     return run.history(steps)
 
 
@@ -149,8 +167,9 @@ class _Run:
             self.best, self.state = len(self.validation) - 1, copy.deepcopy(model.state_dict())
 
     def diverged(self):
-        last = [*self.losses[-1:], self.validation[-1]]
-        return not all(math.isfinite(x) and x <= DIVERGED * max(self.losses[0], 1e-3) for x in last)
+        first = max(self.losses[0], self.validation[0])
+        highest = first + (DIVERGED - 1) * max(abs(first), 1e-3)
+        return not all(math.isfinite(x) and x <= highest for x in (self.losses[-1], self.validation[-1]))
 
     def waited(self):
         return len(self.validation) - 1 - self.best
@@ -168,16 +187,24 @@ def cross_entropy(scores, y):
 
 @torch.no_grad()
 def evaluate(model, part, loss=cross_entropy, batch_size=1024):
-    """The mean loss and the accuracy of a model on (x, y), as two floats; in eval mode, which is undone."""
-    x, y = part
-    training, total, right = model.training, 0.0, 0
-    model.eval()
-    for a in range(0, len(x), batch_size):
-        scores, true = model(x[a : a + batch_size]), y[a : a + batch_size]
-        total += float(loss(scores, true)) * len(true)
-        right += int((scores.argmax(dim=-1) == true).sum())
-    model.train(training)
-    return total / len(x), right / y.numel()
+    """The mean loss and the accuracy of a model on (x, y), as two floats; on the model's device, in eval mode.
+
+    Each module's mode is afterwards as it was. The accuracy is NaN where y does not hold whole numbers, one for
+    each row of scores. Raises ValueError or TypeError for a part that is no pair of tensors of one length.
+    """
+    x, y = checked_pair("part", part)
+    batch_size = check_count("batch_size", batch_size, 1)
+    device = next((p.device for p in model.parameters()), x.device)
+    total, right, places = 0.0, 0, 0
+    with _modes(model):
+        model.eval()
+        for a in range(0, len(x), batch_size):
+            scores, true = model(x[a : a + batch_size].to(device)), y[a : a + batch_size].to(device)
+            total += float(mean_loss(loss, scores, true)) * len(true)
+            if not y.is_floating_point() and scores.shape[:-1] == true.shape:
+                right += int((scores.argmax(dim=-1) == true).sum())
+                places += true.numel()
+    return total / len(x), right / places if places == y.numel() else math.nan
 
 
 def time_to_target(history, target):
@@ -186,40 +213,45 @@ def time_to_target(history, target):
     return float(history.step[hits[0]]) if len(hits) else math.inf
 
 
-def _scheduler(schedule, opt):
-    """torch's scheduler, or None where the schedule is a function of the step."""
-    if schedule is None:
-        return None
-    if not callable(schedule):
-        raise wrong("schedule", schedule, "a function of the step t, or of the optimizer", TypeError)
-    with contextlib.suppress(Exception):  # torch's schedulers refuse a step for an optimizer
-        if isinstance(schedule(1), numbers.Real):
-            return None
-    made = schedule(opt)
-    if not isinstance(made, torch.optim.lr_scheduler.LRScheduler):
-        raise wrong("schedule", schedule, "a function t -> rate, or optimizer -> one of torch's schedulers", TypeError)
-    return made
-
-
 def _batches(n, size, seed):
     """Row numbers, batch after batch for ever; the same on every device."""
-    generator = torch.Generator().manual_seed(check_count("seed", seed))
+    generator = torch.Generator().manual_seed(seed)
     while True:
         yield from torch.randperm(n, generator=generator).split(size)
 
 
 @contextlib.contextmanager
 def _generators(seed, device):
-    """torch's own generators seeded inside, and as they were after."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    """The generators of torch that a run on the device draws from seeded inside, and as they were after."""
+    module = getattr(torch, device.type) if device.type in ("cuda", "mps") else None
+    on_it = (device,) if device.type == "cuda" else ()
+    state = module.get_rng_state(*on_it) if module else None
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the other devices too
+            if module:
+                with torch.cuda.device(device) if on_it else contextlib.nullcontext():
+                    module.manual_seed(seed)
+            yield
+    finally:
+        if module:
+            module.set_rng_state(state, *on_it)
+
+
+@contextlib.contextmanager
+def _modes(model):
+    """The mode of each module, train or eval, afterwards as it was: some may be frozen."""
+    modes = [(module, module.training) for module in model.modules()]
+    try:
         yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _line(steps, progress):
     """A progress line in text, silent where nobody reads it: in a notebook's file and in a log."""
-    silent = not progress or os.environ.get("COURSE_PROGRESS") == "0" or not sys.stderr.isatty()
+    silent = not progress or os.environ.get("COURSE_PROGRESS") == "0" or not (sys.stderr and sys.stderr.isatty())
     return tqdm(total=steps, disable=silent, leave=False, ascii=True, unit="step", delay=1)
 
 
@@ -267,7 +299,8 @@ class Trials:
 
     settings    one dict per trial
     scores      (trials,) lower is better; a trial that diverged has infinity
-    border      the settings whose best value lies in the outer tenth of its range: search further out there
+    border      the settings whose best value lies in the outer tenth of its range: search further out there;
+                none where no trial has a finite score
     """
 
     settings: list[dict] = field(repr=False)
@@ -276,7 +309,10 @@ class Trials:
 
     @property
     def best(self):
-        """The settings with the lowest score."""
+        """The settings with the lowest score. Raises ValueError where no trial has a finite one."""
+        if not np.isfinite(self.scores).any():
+            raise ValueError(f"best: got {len(self.scores)} trials without a finite score, expected one at least: "
+                             "search another range")
         return self.settings[int(np.argmin(self.scores))]
 
 
@@ -290,10 +326,14 @@ def tune(train: Callable[..., float], space, trials, *, method="random", seed=0)
               are the equal whole roots of trials, so that it may use fewer
     seed      of the choice
 
-    A score that is not a number counts as infinity. Raises ValueError for an empty space, an unknown method
-    or trials < 1. Random against grid: Bergstra and Bengio 2012.
+    NaN counts as infinity. Raises ValueError for an empty space, an unknown method or trials < 1, TypeError
+    where `train` returns no number. Random against grid: Bergstra and Bengio 2012.
     """
-    trials = check_count("trials", trials, 1)
+    trials, seed = check_count("trials", trials, 1), checked_seed(seed)
+    if not callable(train):
+        raise wrong("train", train, "a function of the settings that returns the score", TypeError)
+    if not isinstance(space, dict):
+        raise wrong("space", space, "a dict from names to ranges", TypeError)
     for name, values in space.items():
         if not isinstance(values, Range) and not (isinstance(values, list | tuple) and len(values)):
             raise wrong(f"space[{name!r}]", values, "log_uniform(low, high), uniform(low, high) or a list of choices")
@@ -303,15 +343,27 @@ def tune(train: Callable[..., float], space, trials, *, method="random", seed=0)
         {name: _at(values, share) for (name, values), share in zip(space.items(), row, strict=True)}
         for row in shares(len(space), trials, method=method, seed=seed)
     ]
-    scores = np.array([float(train(**one)) for one in settings])
-    scores[np.isnan(scores)] = math.inf
-    best = settings[int(np.argmin(scores))]
+    scores = np.array([_score(train(**one)) for one in settings])
+    tried = Trials(settings, scores, ())
+    if not np.isfinite(scores).any():
+        return tried
     border = tuple(
         name
         for name, values in space.items()
-        if isinstance(values, Range) and not 0.1 <= values.share(best[name]) <= 0.9
+        if isinstance(values, Range) and not 0.1 <= values.share(tried.best[name]) <= 0.9
     )
-    return Trials(settings, scores, border)
+    return replace(tried, border=border)
+
+
+def _score(value):
+    """A trial's score as a float, NaN as infinity; raises TypeError for what is no number."""
+    if isinstance(value, History):
+        raise wrong("train", value, "a function that returns the score, such as fit(...).score", TypeError)
+    try:
+        score = float(value)
+    except (TypeError, ValueError):
+        raise wrong("train", value, "a function that returns the score, one number", TypeError) from None
+    return math.inf if math.isnan(score) else score
 
 
 def shares(names, trials, *, method="random", seed=0):

@@ -1,11 +1,17 @@
 """Pictures, text and speech: what they hold, that parts share nothing, and what a bad source is told."""
 
+import gzip
 import hashlib
+import io
+import json
+import socket
 import sys
 from types import SimpleNamespace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 from course.data import VOWELS, image, speech, text, vowel
@@ -87,6 +93,14 @@ def test_text_of_a_file(tmp_path):
         text(f"file:{tmp_path / 'b.txt'}")
     with pytest.raises(OSError, match="No such file"):
         text(f"file:{tmp_path / 'c.txt'}")
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf" + b"vwx\r\n" * 10)
+    assert text(f"file:{tmp_path / 'a.txt'}", length=4).classes == ("\n", "v", "w", "x")  # as it is now, without the mark
+
+
+def test_a_python_without_its_manual(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    with pytest.raises(OSError, match="this Python comes without its manual; 'file:PATH' reads any text"):
+        text()
 
 
 def test_vowels_by_speakers_who_stand_in_one_part():
@@ -136,6 +150,10 @@ REFUSED = [
     (lambda: image("mnist"), ValueError, "source: got 'mnist', expected 'digits', or 'openml:NAME'"),
     (lambda: image("openml:"), ValueError, "source: got 'openml:', expected 'digits'"),
     (lambda: image("openml:a:b"), ValueError, "source: got 'openml:a:b'"),
+    (lambda: image("openml: "), ValueError, "source: got 'openml: ', expected 'digits'"),
+    (lambda: image("openml:mnist_784:0"), ValueError, "source: got 'openml:mnist_784:0', expected 'digits'"),
+    (lambda: speech("openml:a/b"), ValueError, "source: got 'openml:a/b', expected 'vowels'"),
+    (lambda: text("file:a\0b"), OSError, "which cannot be read .*null.*'manual' is always there"),
     (lambda: image(None), TypeError, "source: got None, expected 'digits', or 'openml:NAME'"),
     (lambda: image(seed=-1), ValueError, "seed: got -1"),
     (lambda: text("openml:mnist_784"), ValueError, "expected 'manual', or 'file:PATH'"),
@@ -159,6 +177,12 @@ def test_bad_arguments_are_refused_in_one_line(call, error, message):
     assert "\n" not in str(caught.value)
 
 
+def forget():
+    """As in a new process."""
+    sys.modules["course.data.image"]._image.cache_clear()
+    sys.modules["course.data.speech"]._openml.cache_clear()
+
+
 @pytest.fixture
 def openml(monkeypatch):
     """Stands for the fetch: what is put into the list is returned, or raised, one after the other."""
@@ -168,14 +192,14 @@ def openml(monkeypatch):
 
     def fetch(name, version, **settings):
         asked.append((name, version))
+        assert socket.getdefaulttimeout() == 30  # a network that swallows everything must not hang us
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return SimpleNamespace(data=answer[0], target=answer[1])
 
     monkeypatch.setattr(datasets, "fetch_openml", fetch)
-    sys.modules["course.data.image"]._image.cache_clear()
-    sys.modules["course.data.speech"]._openml.cache_clear()
+    forget()
     return answers, asked
 
 
@@ -198,3 +222,79 @@ def test_larger_sets_of_openml(openml):
     with pytest.raises(ValueError, match="square pictures, which 617 numbers each are not"):
         image("openml:isolet")
     assert openml[1] == [("mnist_784", 1), ("isolet", 2), ("isolet", 1)]
+
+
+BAD_SETS = {
+    "words": (np.array([["a", "b"]] * 20, dtype=object), np.repeat([0, 1], 10)),
+    "gaps": (np.full((20, 4), np.nan), np.repeat([0, 1], 10)),
+    "sparse": (scipy.sparse.eye(20, format="csr"), np.repeat([0, 1], 10)),
+    "no labels": (np.ones((20, 4)), None),
+    "two labels a row": (np.ones((20, 4)), np.ones((20, 2))),
+    "measured labels": (np.ones((20, 4)), np.arange(20) / 7),
+    "a class of one": (np.ones((20, 4)), np.array(["a"] * 19 + ["b"])),
+    "empty": (np.ones((0, 4)), np.ones(0)),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_SETS)
+def test_a_set_whose_parts_would_be_of_no_use_is_refused(openml, bad):
+    for call, choice in ((lambda: image("openml:other"), "digits"), (lambda: speech("openml:other"), "vowels")):
+        openml[0].append(BAD_SETS[bad])
+        with pytest.raises(ValueError, match=f"source: got 'openml:other', expected a set of numbers .* '{choice}' is one"):
+            call()
+    assert socket.getdefaulttimeout() is None
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """OpenML itself, as scikit-learn sees it: one set of 25 pictures of 2 x 2 pixels; `up` says whether it answers."""
+    from sklearn.datasets import _openml
+
+    lines = [*("@RELATION tiny", *(f"@ATTRIBUTE p{k} NUMERIC" for k in range(4)), "@ATTRIBUTE class {0,1}", "@DATA"),
+             *(f"{k},{k % 7},{k % 3},1,{k % 2}" for k in range(25))]
+    arff = "\n".join(lines).encode()
+    features = [{"index": str(k), "name": n, "data_type": t, "is_target": str(n == "class").lower(), "is_ignore": "false",
+                 "is_row_identifier": "false", "number_of_missing_values": "0"}
+                for k, (n, t) in enumerate([*((f"p{k}", "numeric") for k in range(4)), ("class", "nominal")])]
+    answers = {
+        "data/list": {"data": {"dataset": [{"did": 1, "name": "tiny", "version": 1, "status": "active"}]}},
+        "data/features": {"data_features": {"feature": features}},
+        "data/qualities": {"data_qualities": {"quality": [{"name": "NumberOfInstances", "value": "25"}]}},
+        "json/data/1": {"data_set_description": {
+            "id": "1", "name": "tiny", "version": "1", "format": "ARFF", "file_id": "1", "status": "active", "description": "",
+            "url": "https://api.openml.org/data/v1/download/1", "md5_checksum": hashlib.md5(arff).hexdigest()}},
+    }
+    state = SimpleNamespace(up=True, asked=0, folder=tmp_path)
+
+    def urlopen(request, *_, **__):
+        state.asked += 1
+        if not state.up:
+            raise URLError("no network")
+        body = next((json.dumps(a).encode() for key, a in answers.items() if key in request.full_url), arff)
+        answer = io.BytesIO(gzip.compress(body))
+        answer.info = lambda: {"Content-Encoding": "gzip"}
+        return answer
+
+    monkeypatch.setattr(_openml, "urlopen", urlopen)
+    monkeypatch.setattr(_openml.time, "sleep", lambda seconds: None)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+    forget()
+    yield state
+    forget()
+
+
+def test_a_set_that_was_fetched_is_there_without_a_network_until_its_file_breaks(server):
+    first = image("openml:tiny")
+    assert first.train.x.shape == (15, 1, 2, 2) and first.classes == ("0", "1")
+    server.up, server.asked = False, 0
+    forget()
+    again = image("openml:tiny")
+    assert server.asked == 0 and torch.equal(again.train.x, first.train.x)
+    for file in server.folder.rglob("*.gz"):
+        file.write_bytes(file.read_bytes()[:20])
+    forget()
+    with pytest.raises(OSError, match=r"cannot be fetched \(.*no network.*; without a network use 'digits'") as caught:
+        image("openml:tiny")
+    assert "\n" not in str(caught.value)
+    server.up = True
+    assert torch.equal(image("openml:tiny").train.x, first.train.x)  # and mends itself

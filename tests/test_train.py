@@ -1,6 +1,7 @@
 """The training loop step by step against a loop written out, its ends, and tuning."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from course import schedules
-from course.data import image, text
+from course.data import Split, image, text
 from course.train import cross_entropy, evaluate, fit, log_uniform, shares, time_to_target, tune, uniform
 
 DATA = image()
@@ -108,6 +109,91 @@ def test_evaluate_counts_every_place_and_restores_the_mode():
     assert cross_entropy(torch.zeros(2, 3, 4), torch.zeros(2, 3, dtype=torch.long)) == pytest.approx(math.log(4))
 
 
+def test_modes_are_as_they_were_also_of_frozen_modules_and_after_an_error():
+    model = make(nn.BatchNorm1d(16), nn.Dropout(0.5))
+    model[3].eval()
+    evaluate(model, DATA.validation)
+    assert model.training and model[4].training and not model[3].training
+    with pytest.raises(IndexError):
+        evaluate(model, (DATA.test.x, DATA.test.y + 100))
+    assert model.training and not model[3].training
+    fit(model.eval(), DATA, sgd(), steps=2)
+    assert not any(module.training for module in model.modules())
+
+
+def test_the_best_state_holds_the_buffers_too():
+    history = fit(model := make(nn.BatchNorm1d(16)), DATA, sgd(2.0), steps=40, every=4)
+    assert 0 < history.best < 10 and model[3].num_batches_tracked == history.step[history.best]
+    assert evaluate(model, DATA.validation)[0] == history.validation[history.best]
+
+
+def test_evaluate_takes_the_part_to_the_model(monkeypatch):
+    asked, to = [], torch.Tensor.to
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *where: asked.append(where) or to(self, *where))
+    model = make()
+    evaluate(model, DATA.test, batch_size=200)
+    assert asked == [(next(model.parameters()).device,)] * 4
+
+
+def test_where_y_names_no_classes_there_is_no_accuracy():
+    x = torch.linspace(-1, 1, 50)[:, None]
+    line = replace(DATA, train=Split(x, 3 * x), validation=Split(x, 3 * x))
+    history = fit(nn.Linear(1, 1), line, sgd(0.3), steps=60, loss=nn.functional.mse_loss)
+    assert np.isnan(history.accuracy).all() and history.score < 1e-3
+
+
+def test_a_run_draws_from_no_generator_but_its_own(monkeypatch):
+    class Noisy(nn.Linear):  # in eval mode too
+        def forward(self, x):
+            return super().forward(x.flatten(1) + torch.randn(len(x), 64))
+
+    everywhere, runs = [], []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", everywhere.append)
+    for outside in (3, 4):
+        torch.manual_seed(0)
+        model = Noisy(64, 10)
+        torch.default_generator.manual_seed(outside)
+        state, everywhere[:] = torch.random.get_rng_state(), []
+        runs.append(fit(model, DATA, sgd(), steps=4, device="cpu"))
+        assert torch.equal(torch.random.get_rng_state(), state) and not everywhere
+    assert np.array_equal(runs[0].loss, runs[1].loss) and np.array_equal(runs[0].validation, runs[1].validation)
+
+
+def test_an_optimizer_that_needs_a_closure_gets_the_clipped_gradient_of_the_step():
+    lbfgs = fit(make(), DATA, lambda p: torch.optim.LBFGS(p, lr=0.5, max_iter=5), steps=20, batch_size=2000)
+    assert lbfgs.stopped == "done" and lbfgs.score < fit(make(), DATA, sgd(), steps=20, batch_size=2000).score / 2
+
+    class Once(torch.optim.SGD):
+        def step(self, closure):
+            closure()
+            lengths.append(math.hypot(*(float(p.grad.norm()) for p in self.param_groups[0]["params"])))
+            super().step()
+
+    lengths = []
+    once = fit(make(), DATA, lambda p: Once(p, lr=0.1), steps=5, clip=0.1)
+    assert lengths == pytest.approx([0.1] * 5, rel=1e-3)
+    assert np.array_equal(once.loss, fit(make(), DATA, sgd(), steps=5, clip=0.1).loss)
+
+
+def test_a_schedule_is_asked_once_for_each_step():
+    asked = []
+    history = fit(make(), DATA, sgd(), steps=4, schedule=lambda t: asked.append(t) or 0.1 / len(asked))
+    assert asked == [1, 2, 3, 4] and history.lr == pytest.approx([0.1, 0.05, 0.1 / 3, 0.025])
+    assert (fit(make(), DATA, sgd(), steps=2, schedule=lambda t: torch.tensor(0.25)).lr == 0.25).all()
+
+
+def test_only_a_rise_counts_as_divergence():
+    falls = fit(make(), DATA, sgd(), steps=30, loss=lambda scores, y: -scores.gather(1, y[:, None]).mean())
+    assert falls.stopped == "done" and falls.loss[-1] < -1  # a loss may be negative
+    known = replace(DATA, train=Split(DATA.train.x[:60], DATA.train.y[:60]))
+    fit(model := make(), known, lambda p: torch.optim.Adam(p, lr=0.02), steps=300, every=300)
+    again = fit(model, known, sgd(0.0), steps=20)  # learned by heart: 0.002 on train, 0.9 on validation
+    assert again.validation[0] > 20 * again.loss[0] and again.stopped == "done"
+    for bad in (math.nan, math.inf):
+        history = fit(make(), DATA, sgd(), steps=9, loss=lambda scores, y, bad=bad: scores.sum() * 0 + bad)
+        assert history.stopped == "diverged" and history.score == math.inf and len(history.loss) == 1
+
+
 def test_time_to_target():
     history = fit(make(), DATA, sgd(0.5), steps=100, every=10)
     reached = history.step[history.validation <= 1.0]
@@ -149,7 +235,39 @@ def test_a_score_that_is_no_number_is_never_the_best():
     assert tried.best["lr"] >= 0.5 and np.isinf(tried.scores).any()
 
 
+def test_where_every_trial_diverges_there_is_no_best_and_no_border():
+    tried = tune(lambda lr: math.inf if lr < 0.5 else math.nan, {"lr": uniform(0, 1)}, 5)
+    assert np.isinf(tried.scores).all() and tried.border == ()
+    with pytest.raises(ValueError, match="best: got 5 trials without a finite score"):
+        _ = tried.best
+
+
 REFUSED = [
+    (lambda: fit(make(), DATA, sgd(), steps=5, clip=math.nan), ValueError, "clip: got nan"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, clip="1"), ValueError, "clip: got '1'"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, seed=None), TypeError, "seed: got None"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, seed=2**63), ValueError, "seed: got 9223372036854775808, expected a whole number below"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, device="gpu"), ValueError, "device: got 'gpu', expected a device that is present"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, device=99), ValueError, "device: got 99, expected a device that is present"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, loss="mse"), TypeError, "loss: got 'mse', expected a function"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, loss=nn.CrossEntropyLoss(reduction="none")), TypeError, "loss: got Tensor of shape"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, loss=lambda s, y: torch.tensor(1.0)), ValueError, "loss: got a number that no parameter"),
+    (lambda: fit(make(), DATA, sgd()(make().parameters()), steps=5), TypeError, r"optimizer: got SGD \(.*expected a function of the parameters"),
+    (lambda: fit(make(), DATA, lambda p: None, steps=5), TypeError, "optimizer: got None, expected a function of the parameters"),
+    (lambda: fit(make(), DATA, lambda p: sgd()(make().parameters()), steps=5), ValueError, "optimizer: got one that holds no parameter"),
+    (lambda: fit(make(), (DATA.train, DATA.test), sgd(), steps=5), TypeError, "data: got .* expected a course.data.Data"),
+    (lambda: fit(make(), replace(DATA, train=DATA.train.x), sgd(), steps=5), TypeError, "data.train: got .* expected a pair"),
+    (lambda: fit(make(), replace(DATA, train=(np.ones(3), np.ones(3))), sgd(), steps=5), TypeError, "data.train: got a pair of ndarray"),
+    (lambda: fit(make(), replace(DATA, validation=[p[:0] for p in DATA.test]), sgd(), steps=5), ValueError, r"data.validation: got shapes \(0,"),
+    (lambda: fit(make(), replace(DATA, train=(DATA.train.x, DATA.test.y)), sgd(), steps=5), ValueError, r"data.train: got shapes .* \(359,\)"),
+    (lambda: evaluate(make(), DATA.test, batch_size=-5), ValueError, "batch_size: got -5"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, schedule=lambda t: math.nan), ValueError, "schedule: got nan, expected a rate >= 0 at t = 1"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, schedule=lambda t: 0.2 - 0.1 * t), ValueError, "schedule: got -0.1.* at t = 3"),
+    (lambda: fit(make(), DATA, sgd(), steps=5, schedule=lambda t: 1 / (t - 1)), TypeError, "failed at t = 1 .ZeroDivisionError: division by zero"),
+    (lambda: tune(lambda lr: None, {"lr": uniform(0, 1)}, 3), TypeError, "train: got None, expected a function that returns the score, one"),
+    (lambda: tune(lambda lr: fit(make(), DATA, sgd(lr), steps=1), {"lr": uniform(0, 1)}, 3), TypeError, r"train: got History.*fit\(...\).score"),
+    (lambda: tune(0.1, {"lr": uniform(0, 1)}, 3), TypeError, "train: got 0.1"),
+    (lambda: tune(len, [0.1], 3), TypeError, r"space: got \[0.1\], expected a dict"),
     (lambda: fit(make(), DATA, sgd(), steps=0), ValueError, "steps: got 0, expected a whole number >= 1"),
     (lambda: fit(make(), DATA, sgd(), steps=5, batch_size=0), ValueError, "batch_size: got 0"),
     (lambda: fit(make(), DATA, sgd(), steps=5, every=0), ValueError, "every: got 0"),

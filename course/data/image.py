@@ -18,7 +18,7 @@ def image(source="digits", *, seed=0):
     source: "digits", which scikit-learn holds, or "openml:mnist_784" (70,000 pictures of 28 x 28) or any
     other set of OpenML with square pictures, fetched once and kept on disk.
     seed: chooses the parts.
-    Raises ValueError for a bad source, OSError where it cannot be fetched; the message names "digits".
+    Raises ValueError for a bad source or a set that is no pictures with classes, OSError where it cannot be fetched; the message names "digits".
     Source: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI, by way of scikit-learn.
     """
     if not isinstance(source, str):
@@ -35,8 +35,7 @@ def _image(source, seed):
         pixels, labels, origin = digits.data / 16, digits.target, "UCI, by way of scikit-learn"
     else:
         pixels, labels = openml(source, "digits")
-        pixels, origin = np.asarray(pixels, dtype=np.float32), "OpenML"
-        pixels = pixels / max(float(np.abs(pixels).max()), 1e-12)
+        pixels, origin = pixels / max(float(np.abs(pixels).max()), 1e-12), "OpenML"
     side = math.isqrt(pixels.shape[1])
     if side**2 != pixels.shape[1]:
         raise wrong("source", source, f"square pictures, which {pixels.shape[1]} numbers each are not; "

@@ -144,8 +144,8 @@ def mel_bands(bins, bands=MELS):
 def _openml(source, seed):
     features, labels = openml(source, "vowels")
     classes, y = np.unique(labels, return_inverse=True)
-    if source.startswith("openml:isolet"):
+    if source.split(":")[1].lower() == "isolet":
         classes = [chr(ord("A") + int(float(str(c).strip("'\""))) - 1) for c in classes]
-    x, y = torch.tensor(np.asarray(features, dtype=np.float32))[:, None], torch.tensor(y.reshape(-1))
+    x, y = torch.tensor(features)[:, None], torch.tensor(y.reshape(-1))
     splits = [Split(x[rows], y[rows]) for rows in parts(y.numpy(), seed)]
     return Data(source, *splits, classes=tuple(str(c) for c in classes), source="OpenML")

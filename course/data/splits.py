@@ -1,5 +1,7 @@
 """What a data set is: three parts that share nothing, and where they come from."""
 
+import re
+import socket
 import warnings
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -10,6 +12,7 @@ import torch
 from course.inputs import wrong
 
 SHARES = (0.6, 0.2, 0.2)  # of train, validation and test
+PATIENCE = 30  # seconds without a word from a server
 
 
 class Split(NamedTuple):
@@ -73,20 +76,23 @@ def parts(groups, seed, shares=SHARES):
 
 
 def openml(source, offline):
-    """The features (n, k) and labels (n,) of a set of OpenML, as NumPy arrays; fetched once, then kept on disk.
+    """The features (n, k), float32, and labels (n,) of a set of OpenML, as NumPy arrays; fetched once, then kept.
 
     source: "openml:NAME", or "openml:NAME:VERSION"; the version is 1 where none is named. offline: what
     to name as the choice without a network. The files lie in scikit-learn's data folder (SCIKIT_LEARN_DATA,
     by default scikit_learn_data in the home folder).
-    Raises ValueError for another form of source, OSError where the set cannot be fetched.
+    Raises ValueError for another form of source and for a set that is no table of numbers with classes, OSError
+    where the set cannot be fetched.
     """
     from sklearn.datasets import fetch_openml
 
-    kind, _, rest = source.partition(":")
-    name, _, version = rest.partition(":")
-    if kind != "openml" or not name or not (version or "1").isdecimal():
+    named = re.fullmatch(r"openml:([^\s:/]+)(?::([1-9][0-9]*))?", source)
+    if not named:
         raise wrong("source", source, f"{offline!r}, or 'openml:NAME' for a set that is fetched")
+    name, version = named.groups()
+    before = socket.getdefaulttimeout()
     try:
+        socket.setdefaulttimeout(PATIENCE)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # one for each of three tries; the error below says it once
             fetched = fetch_openml(name, version=int(version or 1), as_frame=False, parser="liac-arff")
@@ -94,4 +100,20 @@ def openml(source, offline):
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise OSError(f"source: got {source!r}, which cannot be fetched ({reason}); without a network use "
                       f"{offline!r}") from None
-    return np.asarray(fetched.data), np.asarray(fetched.target)
+    finally:
+        socket.setdefaulttimeout(before)
+    return _table(source, fetched.data, fetched.target, offline)
+
+
+def _table(source, data, target, offline):
+    """Features and labels as arrays; raises ValueError where the parts of such a set would be of no use."""
+    expected = f"a set of numbers without gaps and of classes with 5 rows or more; {offline!r} is one"
+    try:
+        features, labels = np.asarray(data, dtype=np.float32), np.asarray(target)
+    except (TypeError, ValueError):  # words among the features, or a sparse matrix
+        raise wrong("source", source, expected) from None
+    if features.ndim != 2 or labels.shape != features.shape[:1] or not np.isfinite(features).all():
+        raise wrong("source", source, expected)
+    if len(labels) == 0 or np.unique(labels.astype(str), return_counts=True)[1].min() < 5:
+        raise wrong("source", source, expected)
+    return features, labels

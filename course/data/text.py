@@ -24,7 +24,8 @@ def text(source="manual", *, length=64):
 
     x: int64 (n, length), the numbers of the characters. y: int64 (n, length), the next character at each
     place. classes[k] is character k. The first 60 % of the text are train, then 20 % validation, then
-    20 % test, so no window reaches into two parts; whole topics of the test part were never seen.
+    20 % test, so no x reaches into two parts (the last y of a part is the next one's first character); whole
+    topics of the test part were never seen.
     source: "manual", the topics of help() in alphabetical order, or "file:PATH", any text in UTF-8.
     length: of a window, characters >= 1.
     `digest` is the SHA-256 of the text: the manual is not the same in every Python (see KNOWN).
@@ -34,12 +35,12 @@ def text(source="manual", *, length=64):
     """
     if not isinstance(source, str):
         raise wrong("source", source, "'manual', or 'file:PATH'", TypeError)
-    return _text(source, check_count("length", length, 1)).copy()
+    characters, origin = _read(source)  # each time: a file may have changed
+    return _windows(source, characters, origin, check_count("length", length, 1)).copy()
 
 
 @functools.lru_cache(maxsize=4)
-def _text(source, length):
-    characters, origin = _read(source)
+def _windows(source, characters, origin, length):
     classes = tuple(sorted(set(characters)))
     number = {character: i for i, character in enumerate(classes)}
     codes = torch.tensor([number[character] for character in characters], dtype=torch.int64)
@@ -59,13 +60,17 @@ def _text(source, length):
 def _read(source):
     kind, _, path = source.partition(":")
     if source == "manual":
-        from pydoc_data.topics import topics
-
+        try:
+            from pydoc_data.topics import topics
+        except ImportError:  # some systems cut it out
+            raise OSError(f"source: got {source!r}, but this Python comes without its manual; "
+                          "'file:PATH' reads any text") from None
         return "\n".join(topics[name] for name in sorted(topics)), "Python's standard library, pydoc_data.topics"
     if kind != "file" or not path:
         raise wrong("source", source, "'manual', or 'file:PATH'")
     try:
-        return Path(path).read_text(encoding="utf-8"), path
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        return Path(path).read_text(encoding="utf-8-sig"), path  # without the mark that editors of Windows put first
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a zero character
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8" if isinstance(
+            error, UnicodeDecodeError) else str(error)
         raise OSError(f"source: got {source!r}, which cannot be read ({reason}); 'manual' is always there") from None

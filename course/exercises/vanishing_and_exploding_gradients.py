@@ -143,6 +143,30 @@ BLANKS = (
                 "end at a common norm of 1.25.",
             ),
             Mistake(
+                "larger_factor",
+                _clipping(lambda n, c: max(1, c / (_norm(n) + 1e-6))),
+                "You took the larger of 1 and the factor. Then no gradient is shortened: a norm of 4 with max_norm = 1 "
+                "stays 4, and a norm of 0.001 becomes 1.",
+            ),
+            Mistake(
+                "eps_inside_the_root",
+                _clipping(lambda n, c: min(1, c / math.sqrt(_norm(n) ** 2 + 1e-6))),
+                "You put the 1e-6 under the root. torch adds it to the norm: a norm of 1e-6 with max_norm = 1e-6 "
+                "becomes 5e-7 there, and 1e-9 with yours.",
+            ),
+            Mistake(
+                "adams_eps",
+                _clipping(lambda n, c: min(1, c / (_norm(n) + 1e-8))),
+                "You added Adam's 1e-8. Clipping has 1e-6: a norm of 1e-6 with max_norm = 1e-6 is halved there, and "
+                "keeps 0.99 with yours.",
+            ),
+            Mistake(
+                "root_mean_square",
+                _clipping(lambda n, c: min(1, c / (_norm(n) / math.sqrt(12) + 1e-6))),
+                "You divided by the root mean square of all entries. The norm is the root of their sum: with 12 "
+                "entries yours leaves gradients that are 3.46 times as long as max_norm.",
+            ),
+            Mistake(
                 "by_value",
                 lambda see, keep, say, max_norm: tuple(np.clip(g, -max_norm, max_norm) for g in (see, keep, say)),
                 "You cut every entry to [-max_norm, max_norm]. That is clipping by value, which turns the gradient: "
@@ -173,6 +197,17 @@ BLANKS = (
                 _bound(lambda n, s, p: 2 * p / ((1 + s * s) * n)),
                 "That is the standard deviation. Uniform numbers on [-b, b] have the standard deviation b/sqrt(3): "
                 "with yours as the bound, signals lose a factor of 1.73 per layer.",
+            ),
+            Mistake(
+                "no_root",
+                lambda fan_in, slope, keep: 6 * keep / ((1 + slope * slope) * fan_in),
+                "That is b^2. Take its root: for the example you say 0.04, it is 0.2.",
+            ),
+            Mistake(
+                "divided_by_root_three",
+                _bound(lambda n, s, p: 2 * p / (3 * (1 + s * s) * n)),
+                "You divided the standard deviation by sqrt(3). It is b that is larger, b = sqrt(3) times the standard "
+                "deviation: with yours, signals lose a factor of 3 per layer.",
             ),
             Mistake(
                 "full_width",
@@ -261,6 +296,12 @@ BLANKS = (
                 "where the size is 8.8e-8.",
             ),
             Mistake(
+                "rounded_to_nearest",
+                lambda width, std, size, smallest: round(_layers(width, std, size, smallest)),
+                "You rounded to the nearest whole number. Where the line crosses at 13.4, as in the example, 13 layers "
+                "leave 8.8e-8, which is still above `smallest`: round up.",
+            ),
+            Mistake(
                 "not_whole",
                 _layers,
                 "Your number is where the line crosses `smallest`. Layers are whole: round up to the first one below "
@@ -296,6 +337,24 @@ BLANKS = (
                 _gate,
                 "That is the gate f, not the bias: f = sig(b). For a share of 0.5 after 100 steps f = 0.993, and a "
                 "bias of 0.993 gives the gate 0.73, which leaves 2e-14.",
+            ),
+            Mistake(
+                "no_logarithm",
+                lambda share, steps: _gate(share, steps) / (1 - _gate(share, steps)),
+                "You have f/(1 - f), which is exp(b). Take its logarithm: for a share of 0.5 after 100 steps you say "
+                "144, it is 4.97.",
+            ),
+            Mistake(
+                "steps_forgotten",
+                lambda share, steps: _logit(share),
+                "You solved for the gate of one step, f = share. After 100 steps at f = 0.5 the share that is left is "
+                "8e-31, not 0.5.",
+            ),
+            Mistake(
+                "share_over_steps",
+                lambda share, steps: _logit(share / steps),
+                "You divided the share by the steps. The gate must pass nearly everything at each step, f = "
+                "share^(1/steps): for a share of 0.5 after 100 steps f is 0.993, and yours 0.005.",
             ),
             Mistake(
                 "sign",
@@ -368,6 +427,18 @@ BLANKS = (
                 lambda blocks, branch, growth: math.sqrt(growth ** (2 / blocks) - 1) / branch,
                 "You divided s by branch and not by its root. branch multiplies mean squares. At branch = 1/6 your "
                 "scale is 2.45 times too large.",
+            ),
+            Mistake(
+                "branch_multiplied",
+                lambda blocks, branch, growth: math.sqrt((growth ** (2 / blocks) - 1) * branch),
+                "You multiplied by branch. A branch that makes little may be scaled up: at branch = 1/6 your scale is 6 "
+                "times too small.",
+            ),
+            Mistake(
+                "path_forgotten",
+                lambda blocks, branch, growth: math.sqrt(growth ** (2 / blocks) / branch),
+                "You left out the path around, the 1 in 1 + s^2 * branch. For 30 blocks, branch 1 and growth 2 you say "
+                "1.023, and the size grows by 47,000.",
             ),
             Mistake(
                 "sizes_added",
