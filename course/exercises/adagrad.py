@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
 from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
@@ -113,6 +113,7 @@ BLANKS = (
         inputs=stream(lr=(1e-3, 1.0), lr_decay=(0.01, 0.3), eps=(1e-9, 1e-7)),
         outputs=("theta", "G"),
         chained=True,
+        forbidden=OPTIMIZERS,
         points=3,
         hints=(
             "Hold each line beside Adagrad's three formulas. The line that moves theta is right as it stands.",

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
 from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
@@ -51,6 +51,7 @@ BLANKS = (
         inputs=stream(lr=(1e-3, 1.0), beta1=(0.5, 0.95), beta2=(0.9, 0.999), eps=(1e-9, 1e-7)),
         outputs=("theta", "m", "v"),
         chained=True,
+        forbidden=OPTIMIZERS,
         points=3,
         hints=(
             "Hold each line beside Adam's four formulas. The line that moves theta is right as it stands.",

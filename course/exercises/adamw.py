@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
 from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
@@ -102,6 +102,7 @@ BLANKS = (
         ),
         outputs=("theta", "m", "v"),
         chained=True,
+        forbidden=OPTIMIZERS,
         points=3,
         hints=(
             "Follow weight_decay through the rule: where may it stand in AdamW, and what must it multiply there?",
@@ -126,6 +127,7 @@ BLANKS = (
         inputs=stream(lr=(1e-3, 1.0), beta1=(0.5, 0.95), beta2=(0.9, 0.999), eps=(1e-9, 1e-7)),
         outputs=("theta", "m", "v", "v_max"),
         chained=True,
+        forbidden=OPTIMIZERS,
         points=2,
         hints=(
             "It is Adam with one line more. Which of the four states may fall, and which may not?",

@@ -15,6 +15,25 @@ STREAM_STEPS = 40
 STREAM_SIZES = np.array([1e-9, 1e-5, 1.0, 1e3, np.nan])
 STREAM_START = np.array([0.0, 0.0, -1.0, 2.0, 0.0])  # 0 where a gradient of 1e-9 must show in theta
 
+# What takes the steps of an update rule: what a blank forbids whose task is to write one.
+OPTIMIZERS = (
+    "torch.optim",
+    "torch.ao.optim",
+    "torch._fused_adagrad_",
+    "torch._fused_adam_",
+    "torch._fused_adamw_",
+    "torch._fused_sgd_",
+    "optax",
+    "keras.optimizers",
+    "tensorflow.keras.optimizers",
+    "jax.example_libraries.optimizers",
+    "course.rules",
+    "course.torch_optim",
+    "course.mistakes",
+    "course.run.run_torch",
+)
+SCHEDULES = ("torch.optim", "optax", "course.schedules")
+
 
 @dataclass(frozen=True)
 class Blank:
@@ -30,6 +49,8 @@ class Blank:
     chained    the function is an update rule: theta and the state that it returns go into its next
                call, and the calls hold g, t and the hyper-parameters
     tolerance  the largest relative difference that counts as equal
+    forbidden  dotted names that an answer may not call, since writing them is the point: ("torch.optim",) stands for
+               all that is in it. Grading shows a person where an answer calls one; nothing is failed for it.
     """
 
     name: str
@@ -40,6 +61,7 @@ class Blank:
     outputs: tuple[str, ...] = ("result",)
     chained: bool = False
     tolerance: float = 1e-9
+    forbidden: tuple[str, ...] = ()
 
     @property
     def lesson(self):

@@ -271,6 +271,7 @@ BLANKS = (
         name="02_gradient_checks.backward",
         inputs=cases(_residual, count=8),
         outputs=("dW", "db", "dV", "dc"),
+        forbidden=("torch", "jax", "autograd"),
         points=3,
         hints=(
             "Check the four tensors of `given` one by one. All four fail: what do they share? Mend that first, and check "
@@ -327,6 +328,7 @@ BLANKS = (
     Blank(
         name="02_gradient_checks.softmax_backward",
         inputs=cases(_probabilities),
+        forbidden=("torch", "jax", "autograd"),
         points=2,
         hints=(
             "By the chain rule the entry k is a sum over l of q_l times the derivative of p_l by z_k.",

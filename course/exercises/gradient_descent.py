@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import OPTIMIZERS, Blank, cases
 from course.mistakes import Mistake
 
 
@@ -88,6 +88,7 @@ BLANKS = (
     Blank(
         name="01_gradient_descent.descend",
         inputs=cases(_loop),
+        forbidden=OPTIMIZERS,
         hints=(
             "Follow one step of the broken loop on paper. Which theta does the second coordinate's gradient see?",
             "All coordinates of one step must use the gradient at the same point, and theta0 must stay as it was.",

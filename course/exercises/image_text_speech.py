@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import OPTIMIZERS, Blank, cases
 from course.mistakes import Mistake
 
 
@@ -219,6 +219,7 @@ BLANKS = (
         outputs=("w", "loss"),
         points=3,
         tolerance=1e-5,  # torch's clip_grad_norm_ adds 1e-6 to the norm
+        forbidden=OPTIMIZERS,
         hints=(
             "Say aloud what each line of torch's loop does: zero_grad, backward, clip, step, scheduler. Then put a finger "
             "on the line of this loop that does it, and ask whether it stands in its place.",

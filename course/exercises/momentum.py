@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
 from course.mistakes import Mistake
 
 
@@ -227,6 +227,7 @@ BLANKS = (
         inputs=stream(lr=(1e-2, 1.0), momentum=(0.5, 0.95)),
         outputs=("theta", "delta", "last_lr"),
         chained=True,
+        forbidden=OPTIMIZERS,
         hints=(
             "Torch's memory is the sum b, and delta = -lr b. Which b does the old delta stand for?",
             "The old delta is -last_lr b. What remains of it in torch's next step is -lr * momentum * b.",

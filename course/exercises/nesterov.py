@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
 from course.mistakes import Mistake
-
 
 # 1. Keras's form: theta is the look-ahead point, delta the paper's displacement.
 
@@ -106,6 +105,7 @@ BLANKS = (
         outputs=("theta", "delta"),
         chained=True,
         points=3,
+        forbidden=OPTIMIZERS,
         hints=(
             "theta is the look-ahead point. Where was the point behind it, before this step?",
             "The point behind moves by the new delta. Take the old look-ahead back, make that step, then look ahead "

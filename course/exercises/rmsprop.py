@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
 from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
@@ -74,6 +74,7 @@ BLANKS = (
         outputs=("theta", "v"),
         chained=True,
         points=3,
+        forbidden=OPTIMIZERS,
         hints=(
             "Hold each line beside RMSprop's two formulas, and look at the order of the lines too.",
             "One error is in the weight of the new square, one in what stands under the root, and one in which v the "
@@ -292,6 +293,7 @@ BLANKS = (
         outputs=("theta", "s", "m"),
         chained=True,
         points=3,
+        forbidden=OPTIMIZERS,
         hints=(
             "Put v_t = alpha v + (1 - alpha) g^2 and m_t = alpha m + (1 - alpha) g into v_t - m_t^2, and write v as s + m^2.",
             "Collect the terms in m^2, in g^2 and in m g. All three carry the factor alpha (1 - alpha): together they are "

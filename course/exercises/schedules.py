@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import SCHEDULES, Blank, cases
 from course.exercises.repair import errors_left
 from course.mistakes import Mistake
 
@@ -200,6 +200,7 @@ BLANKS = (
         name="10_schedules.milestone_rate",
         inputs=cases(_milestone_inputs, 40),
         points=3,
+        forbidden=SCHEDULES,
         hints=(
             "Go through it for t = 1, and for the last step of an epoch. Which epoch does each line think it is in?",
             "One error is in the number of steps of an epoch, one in the number of epochs that are over before step t, "
@@ -251,6 +252,7 @@ BLANKS = (
         name="10_schedules.script_rate",
         inputs=cases(_script_inputs, 40),
         points=3,
+        forbidden=SCHEDULES,
         hints=(
             "Count as torch does: k = t - 1 steps are taken before step t. Which scheduler is in charge at k = 0, at "
             "k = warmup - 1, at k = warmup?",
@@ -323,6 +325,7 @@ BLANKS = (
         name="10_schedules.plateau_rates",
         inputs=_plateau_cases,
         points=3,
+        forbidden=SCHEDULES,
         hints=(
             "Keep three things from epoch to epoch: the rate, the best loss so far, and how many bad epochs came in a "
             "row.",

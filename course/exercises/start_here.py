@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import OPTIMIZERS, Blank, cases
 from course.mistakes import Mistake
 
 _SLOPES = np.array([0.2, 4.0])  # of the ravine 0.1 theta_1^2 + 2 theta_2^2
@@ -24,6 +24,7 @@ BLANKS = (
         inputs=cases(
             lambda rng: {"theta": rng.normal(size=3), "g": rng.normal(size=3), "lr": float(rng.uniform(0.01, 0.5))}
         ),
+        forbidden=OPTIMIZERS,
         hints=(
             "The gradient g points in the direction in which the loss grows fastest.",
             "To lower the loss, move against the gradient, by lr times its length.",
@@ -83,6 +84,7 @@ BLANKS = (
         inputs=cases(
             lambda rng: {"theta": _point(rng), "lr": float(rng.uniform(0.05, 0.45)), "steps": int(rng.integers(2, 12))}
         ),
+        forbidden=OPTIMIZERS,
         hints=(
             "One step is what `step` does; this is a loop of them.",
             "The gradient changes as theta moves: take it anew, at the present theta, before every step.",

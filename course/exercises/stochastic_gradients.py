@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform
 from course.exercises.repair import errors_left
 from course.mistakes import Mistake
-
 
 # one_epoch
 
@@ -198,6 +197,7 @@ BLANKS = (
         inputs=cases(_rows, count=12),
         outputs=("w", "loss"),
         points=3,
+        forbidden=OPTIMIZERS,
         hints=(
             "Follow the tiny example on paper: three rows in batches of two. Which rows, which labels and which gradient "
             "does each step use, and how many steps are there?",

@@ -90,6 +90,7 @@ BLANKS = (
         inputs=cases(_gradients),
         outputs=("see", "keep", "say"),
         points=3,
+        forbidden=("torch.nn.utils", "optax"),
         hints=(
             "Clipping must keep the direction of all parameters together. Which numbers may differ from array to "
             "array?",

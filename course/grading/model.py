@@ -16,6 +16,7 @@ class Submission:
     source   where it was found, for people: a path below the folder of submissions, "archive.zip: name" in a zip
     data     the file's bytes
     problem  why it cannot be read, in words to the learner; data is then empty
+    platform_id  the learner's number on the platform, from the name of a file of Canvas or Moodle; else ""
     """
 
     learner: str
@@ -23,6 +24,7 @@ class Submission:
     source: str
     data: bytes = b""
     problem: str = ""
+    platform_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Result:
 
     digest   SHA-256 of the notebook's bytes, in hexadecimal
     sandbox  the tier in which it ran: "bubblewrap", "landlock" or "none"; "" where nothing was run
+    platform_id  as in Submission
     """
 
     learner: str
@@ -79,6 +82,7 @@ class Result:
     flags: tuple[str, ...] = ()
     problem: str = ""
     sandbox: str = ""
+    platform_id: str = ""
 
     @property
     def points(self):
