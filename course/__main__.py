@@ -20,6 +20,8 @@ COMMANDS = [
     ("test", "run every test, every notebook and every exercise check", "course.authoring.suite:main"),
     ("check", "show that every solution passes and every blank fails", "course.authoring.verify:main"),
     ("build", "make exercises/ from solutions/ and run the notebooks again", "course.authoring.build:main"),
+    ("grade", "grade a class: verdicts, feedback pages, reports", "course.grading.command:main"),
+    ("bench", "measure: speed as ratios, verdicts as counts", "course.bench.command:main"),
     ("parity", "hold every rule beside torch's class and print the largest difference", "course.authoring.parity:main"),
     ("mutants", "change every token of the rules and schedules, and show that the tests see it", "course.authoring.mutants:main"),
     ("progress", "print which exercises are solved", "course.progress:main"),

@@ -58,7 +58,7 @@ def main(argv):
     try:
         tier = sandbox.tier(options.sandbox)
         lessons = _lessons(options.solutions)
-        taken = intake.take(options.submissions, options.lesson)
+        taken = intake.submissions(options.submissions, options.lesson)
         options.out.mkdir(parents=True, exist_ok=True)
         setup = work.Setup(_secret(options), tier.name, str(options.solutions) if options.solutions else None)
         with Journal(options.out / "journal.sqlite") as journal:

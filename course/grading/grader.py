@@ -54,7 +54,7 @@ class Grader:
         digest = hashlib.sha256(submission.data).hexdigest()
         notes = (*found.notes, *self._notes(found.cells, broken))
         return Result(submission.learner, submission.lesson, submission.source, digest, marks, notes, found.flags,
-                      sandbox=self.runner.tier)  # fmt: skip
+                      sandbox=self.runner.tier, platform_id=submission.platform_id)  # fmt: skip
 
     @staticmethod
     def _blame(asked, outcome, cells, broken):
@@ -81,4 +81,5 @@ def unread(submission, problem, found=None):
     marks = tuple(Mark(blank.name, UNREAD, 0, blank.points) for blank in known)
     digest = hashlib.sha256(submission.data).hexdigest() if submission.data else ""
     notes, flags = (found.notes, found.flags) if found else ((), ())
-    return Result(submission.learner, submission.lesson, submission.source, digest, marks, notes, flags, problem)
+    return Result(submission.learner, submission.lesson, submission.source, digest, marks, notes, flags, problem,
+                  platform_id=submission.platform_id)  # fmt: skip

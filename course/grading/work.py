@@ -11,6 +11,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 from dataclasses import dataclass
 
 from course import exercises
@@ -58,6 +59,7 @@ def failed(submission, why):
         submission.learner, submission.lesson, submission.source, hashlib.sha256(submission.data).hexdigest(), marks,
         flags=(f"grading itself failed: {why}",),
         problem="This notebook could not be graded. Your lecturer has been told.",
+        platform_id=submission.platform_id,
     )  # fmt: skip
 
 
@@ -128,8 +130,14 @@ def local(workers):
 
 
 def _quiet():
-    """A worker leaves Ctrl-C to the main process."""
+    """A worker leaves Ctrl-C to the main process, and does not outlive it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_with_parent, daemon=True).start()
+
+
+def _with_parent():
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def cluster(address):
