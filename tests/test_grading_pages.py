@@ -290,8 +290,12 @@ def test_every_text_can_be_read_on_its_ground():
         assert palette.contrast(line, page) > 1.25
     for fill, on_fill, *_ in palette.STATUS.values():
         assert palette.contrast(fill, on_fill) >= 4.5, fill
-    for color in palette.HEAT:
-        assert palette.contrast(color, palette.text_on(color)) >= 4.5, color
+    light, dark = palette.variables().split("@media")
+    for scheme in (light, dark):
+        colors = dict(re.findall(r"--(heat\d(?:-on)?):(#\w+)", scheme))
+        assert len(colors) == 2 * len(palette.HEAT)
+        for k in range(1, len(palette.HEAT) + 1):
+            assert palette.contrast(colors[f"heat{k}"], colors[f"heat{k}-on"]) >= 4.5, (k, scheme)
 
 
 def test_both_schemes_and_paper_are_served():

@@ -44,4 +44,4 @@ def gradescope(results, visibility="visible"):
         "stdout_visibility": "hidden",
         "tests": tests,
     }
-    return (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(report, ensure_ascii=False) + "\n").encode()
