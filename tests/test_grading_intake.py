@@ -573,6 +573,20 @@ def wide_directory_64(many):
     return body + record + struct.pack("<4sLQL", b"PK\6\7", 0, len(body), 1) + bytes(end)
 
 
+def as_zip64(data):
+    """The same zip with its end written as large zips have it."""
+    body, end = data[:-22], bytearray(data[-22:])
+    count, size, start = struct.unpack_from("<HLL", end, 10)
+    struct.pack_into("<HLL", end, 10, 65535, 2**32 - 1, 2**32 - 1)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+    return body + record + struct.pack("<4sLQL", b"PK\6\7", 0, len(body), 1) + bytes(end)
+
+
+def test_a_large_class_in_zip64_is_read(tmp_path):
+    put(tmp_path, {"class.zip": as_zip64(zipped({"ada/08_adam.ipynb": ADAM}))})
+    assert one(submissions(tmp_path / "class.zip")).data == ADAM
+
+
 BOMB = zipped({"08_adam.ipynb": bytes(200 * 2**20)})
 BAD_ZIPS = {
     "empty file": (b"", "no zip"),
