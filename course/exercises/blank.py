@@ -193,15 +193,16 @@ def _as_arrays(blank, answer, i):
 
 
 def _as_array(name, value, i):
-    seen = type(value).__name__
+    array = None
     try:
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-        seen = f"an array of {array.dtype}" if seen in ("ndarray", "Tensor") else f"a {seen}"
-        if array.dtype.kind not in "fiub":
-            raise TypeError
-        return array.astype(np.float64)
+        if array.dtype.kind in "fiub":
+            return array.astype(np.float64)
     except Exception:  # whatever a strange object raises when it is asked for its numbers
-        raise BadAnswer(f"Your function returned {name} as {seen}; expected a number or an array of them.", i) from None
+        array = None
+    kind = type(value).__name__
+    seen = f"an array of {array.dtype}" if array is not None and kind in ("ndarray", "Tensor") else f"a {kind}"
+    raise BadAnswer(f"Your function returned {name} as {seen}; expected a number or an array of them.", i) from None
 
 
 def _shaped(blank, arrays, shape, i):

@@ -1,0 +1,204 @@
+"""What a verdict costs beside nbgrader's, on the same submissions, in one interleaved run on one core.
+
+nbgrader (extra: bench) autogrades each submission through its own API, in a process that stays; so its time is
+what one more submission costs. Without nbgrader only our own times are printed.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from course import exercises
+from course.authoring import derive, notebook
+from course.grading import sandbox
+from course.grading.grader import Grader
+from course.grading.model import Submission
+
+LESSONS = ("00_start_here", "01_gradient_descent", "04_momentum", "05_nesterov", "08_adam", "09_adamw")
+SECRET = b"the bench keeps no secret"
+AUTOGRADE = """
+import logging, sys, time
+logging.disable(logging.CRITICAL)
+from nbgrader.apps.nbgraderapp import NbGrader
+from nbgrader.apps.api import NbGraderAPI
+app = NbGrader()
+app.load_config_file()
+api = NbGraderAPI(config=app.config)
+lessons = sys.argv[1:]
+for lesson in lessons:
+    api.generate_assignment(lesson)
+print("ready", flush=True)
+for line in sys.stdin:
+    lesson, learner = line.split()
+    began = time.perf_counter()
+    done = api.autograde(lesson, learner, force=True)
+    seconds = time.perf_counter() - began
+    points = {s["name"]: s["score"] for s in api.get_submissions(lesson)}[learner] if done["success"] else -1
+    print(seconds, points, flush=True)
+"""
+
+
+def solved(lesson, learner):
+    """A learner's notebook with all blanks right, as bytes. No two learners' are the same."""
+    import nbformat
+
+    book = notebook.read(exercises.ROOT / "solutions" / f"{lesson}.ipynb")
+    full = {cell.id: cell.source for cell in book.cells}
+    fresh = derive.exercise(book)
+    for cell in fresh.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            lines = [line for line in full[cell.id].split("\n") if "SOLUTION" not in line]
+            cell.source = "\n".join([*lines, f"# {learner}"])
+    return nbformat.writes(fresh).encode()
+
+
+class Peak(threading.Thread):
+    """The largest proportional memory of a process and its descendants, in MB, looked at 20 times a second."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        import psutil
+
+        self.root, self.most, self.over = psutil.Process(pid), 0.0, threading.Event()
+
+    def run(self):
+        import psutil
+
+        while not self.over.wait(0.05):
+            total = 0.0
+            for process in [self.root, *self.root.children(recursive=True)]:
+                try:
+                    total += process.memory_full_info().pss / 1e6
+                except (psutil.Error, AttributeError, OSError):
+                    continue
+            self.most = max(self.most, total)
+
+
+class Nbgrader:
+    """nbgrader in a process of its own, with the exported course folder."""
+
+    def __init__(self, python, folder):
+        from course.grading.export import nbgrader_course, write
+
+        write(folder, nbgrader_course.files(list(LESSONS)))
+        self.folder = folder
+        environ = os.environ | {"PATH": f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"}
+        self.process = subprocess.Popen([python, "-c", AUTOGRADE, *LESSONS], cwd=folder, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ)  # fmt: skip
+        self._line()
+
+    def _line(self):
+        for line in self.process.stdout:
+            if line.strip() == "ready" or (line.count(" ") == 1 and line[0].isdigit()):
+                return line
+        raise RuntimeError("nbgrader ended")
+
+    def grade(self, lesson, learner, data):
+        """(seconds, points)."""
+        place = self.folder / "submitted" / learner / lesson
+        place.mkdir(parents=True)
+        (place / f"{lesson}.ipynb").write_bytes(data)
+        self.process.stdin.write(f"{lesson} {learner}\n")
+        self.process.stdin.flush()
+        seconds, points = self._line().split()
+        return float(seconds), float(points)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+def main(argv):
+    """Print the table: 0 where the targets are met."""
+    parser = argparse.ArgumentParser(prog="python3 -m course bench grading", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="submissions of each lesson (default 3)")
+    parser.add_argument("--ours", type=int, default=10, metavar="N", help="of ours for each of nbgrader's (default 10)")
+    parser.add_argument("--nbgrader", metavar="PYTHON", default=sys.executable, help="a Python that has nbgrader")
+    parser.add_argument("--sandbox", choices=("auto", *sandbox.TIERS), default="auto")
+    options = parser.parse_args(list(argv))
+    os.environ.update(sandbox.THREADS)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core for both
+    has = subprocess.run([options.nbgrader, "-c", "import nbgrader"], capture_output=True).returncode == 0
+    work = Path(tempfile.mkdtemp(prefix="bench_grading_"))
+    theirs = Nbgrader(options.nbgrader, work / "nbgrader") if has else None
+    try:
+        with Grader(SECRET, options.sandbox) as grader:
+            return _measured(options, grader, theirs)
+    finally:
+        if theirs:
+            theirs.close()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _measured(options, grader, theirs):
+    ours_seconds, theirs_seconds, wrong, first = [], [], [], {}
+    for lesson in LESSONS:  # the first of a lesson runs its set-up
+        began = time.perf_counter()
+        grader.grade(Submission("first", lesson, "first", solved(lesson, "first")))
+        first[lesson] = time.perf_counter() - began
+    memory = [Peak(os.getpid()), *([Peak(theirs.process.pid)] if theirs else [])]
+    for round_ in range(options.rounds):
+        for lesson in LESSONS:
+            out_of = sum(blank.points for blank in exercises.blanks(lesson))
+            for i in range(options.ours):
+                learner = f"ours{round_}x{i}"
+                data = solved(lesson, learner)
+                began = time.perf_counter()
+                result = grader.grade(Submission(learner, lesson, learner, data))
+                ours_seconds.append(time.perf_counter() - began)
+                if result.points != out_of:
+                    wrong.append(f"ours: {lesson} {result.points} of {out_of}")
+            if theirs:
+                learner = f"theirs{round_}"
+                seconds, points = theirs.grade(lesson, learner, solved(lesson, learner))
+                theirs_seconds.append(seconds)
+                if points != out_of:
+                    wrong.append(f"nbgrader: {lesson} {points} of {out_of}")
+    for peak in memory[::-1]:
+        peak.start()
+    for i in range(20):
+        grader.grade(Submission(f"memory{i}", LESSONS[4], "x", solved(LESSONS[4], f"memory{i}")))
+    if theirs:
+        theirs.grade(LESSONS[4], "memory", solved(LESSONS[4], "memory"))
+    for peak in memory:
+        peak.over.set()
+    return _table(grader.runner.tier, first, ours_seconds, theirs_seconds, memory, wrong)
+
+
+def _table(tier, first, ours, theirs, memory, wrong):
+    print(f"{platform.machine()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}; sandbox {tier}")
+    print(f"{len(ours)} of our verdicts, {len(theirs)} of nbgrader's; a lesson's first costs {max(first.values()):.1f} s")
+    print(f"\n{'seconds for one more':22} {'min':>8} {'median':>8} {'95 %':>8} {'max':>8}")
+    for name, times in ("ours", ours), ("nbgrader", theirs):
+        if times:
+            times = sorted(times)
+            ends = times[0], statistics.median(times), times[int(0.95 * (len(times) - 1))], times[-1]
+            print(f"{name:22} " + " ".join(f"{x:8.3f}" for x in ends))
+    mean = statistics.fmean(ours)
+    met = sorted(ours)[int(0.95 * (len(ours) - 1))] <= 0.1
+    print(f"\n95th percentile of a warm verdict: {1e3 * sorted(ours)[int(0.95 * (len(ours) - 1))]:.0f} ms (target 100)")
+    print(f"10,000 submissions on 2 cores at this rate: {10_000 * mean / 2 / 60:.1f} minutes (target 5)")
+    met &= 10_000 * mean / 2 / 60 <= 5
+    if theirs:
+        ratio = statistics.median(theirs) / statistics.median(ours)
+        print(f"nbgrader's median over ours: {ratio:.0f} (target 100)")
+        print(f"peak memory: ours {memory[0].most:.0f} MB, nbgrader {memory[1].most:.0f} MB")
+        met &= ratio >= 100 and memory[0].most <= memory[1].most
+    else:
+        print('nbgrader is not installed: pip install -e ".[bench]" -c constraints.txt')
+    for line in wrong:
+        print(line)
+    return int(bool(wrong) or not met)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
