@@ -25,13 +25,20 @@ COMMANDS = [
     ("parity", "hold every rule beside torch's class and print the largest difference", "course.authoring.parity:main"),
     ("mutants", "change every token of the rules and schedules, and show that the tests see it", "course.authoring.mutants:main"),
     ("progress", "print which exercises are solved", "course.progress:main"),
+    ("export", "write what a class is given, or a course folder for nbgrader", "course.grading.export:main"),
 ]
+
+
+def here(target):
+    """Whether this copy has the module of a "module:function": a copy made for a class lacks what needs solutions."""
+    path = os.path.join(ROOT, *target.split(":")[0].split("."))
+    return os.path.exists(path + ".py") or os.path.exists(os.path.join(path, "__init__.py"))
 
 
 def usage():
     """The text of --help: one line per command."""
     lines = ["usage: {0} -m course COMMAND [OPTIONS]".format(PYTHON), ""]
-    lines += ["  {0:10}{1}".format(name, what) for name, what, _ in COMMANDS]
+    lines += ["  {0:10}{1}".format(name, what) for name, what, target in COMMANDS if here(target)]
     lines += [
         "",
         "The first command makes .venv and installs what the course needs.",
@@ -56,10 +63,17 @@ def unknown(name):
     """One line about a command that does not exist."""
     import difflib
 
-    names = [command for command, _, _ in COMMANDS]
+    names = [command for command, _, target in COMMANDS if here(target)]
     near = difflib.get_close_matches(name, names, n=1)
     hint = "did you mean {0!r}?".format(near[0]) if near else "the commands are " + ", ".join(names) + "."
     return "there is no command {0!r}; {1}".format(name, hint)
+
+
+def only_in_full(name):
+    """One line about a command that this copy lacks."""
+    names = ", ".join(command for command, _, target in COMMANDS if here(target))
+    return ("{0} belongs to the full repository, which has the solutions; this is the copy for a class, and its "
+            "commands are {1}.".format(name, names))
 
 
 def call(target, arguments):
@@ -97,6 +111,8 @@ def main(argv=None):
     if not environment.is_checkout(ROOT):
         return refuse("the copy in {0} has no notebooks beside it; this needs a checkout: git clone the "
                       "course and run it there.".format(ROOT), 3)
+    if not here(target):
+        return refuse(only_in_full(arguments[0]), 2)
     try:
         if "--help" in arguments or "-h" in arguments:
             status = call_for_help(target, arguments[1:])

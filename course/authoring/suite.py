@@ -30,8 +30,12 @@ def main(argv):
 
 
 def stages(quick=False, k=None):
-    """Each stage as (name, command, extra environment variables, why it is left out or "")."""
+    """Each stage as (name, command, extra environment variables, why it is left out or "").
+
+    A copy for a class has no solutions and no tests: only its lessons can be run.
+    """
     selected = "-k selects among the tests" if k else ""
+    full = "" if (ROOT / "solutions").is_dir() else "in the full repository"
     python, course = sys.executable, str(ROOT / "course")
     pytest = [python, "-m", "pytest", "-q", "-n", str(workers())]
     tests = [*pytest, "tests", *(["-k", k] if k else [])]
@@ -46,14 +50,14 @@ def stages(quick=False, k=None):
         "--nbval-cell-timeout",
         str(CELL_SECONDS),
         "notebooks",
-        "solutions",
+        *([] if full else ["solutions"]),
     ]
     return [
-        ("ruff", [python, "-m", "ruff", "check", "."], {}, ""),
-        ("tests", tests, {"MPLBACKEND": "Agg"}, ""),
-        ("notebooks", notebooks, forked(), selected or ("--quick" if quick else "")),
-        ("exercises", [python, course, "check"], {}, selected),
-        ("build", [python, course, "build", "--check"], {}, selected),
+        ("ruff", [python, "-m", "ruff", "check", "."], {}, full),
+        ("tests", tests, {"MPLBACKEND": "Agg"}, full),
+        ("notebooks", notebooks, {} if full else forked(), selected or ("--quick" if quick else "")),
+        ("exercises", [python, course, "check"], {}, full or selected),
+        ("build", [python, course, "build", "--check"], {}, full or selected),
     ]
 
 

@@ -49,15 +49,16 @@ def expected(blank, folder=None):
     Raises FileNotFoundError where nothing is stored, ValueError where it is not what the blank needs.
     """
     path = Path(folder or ROOT / "exercises") / f"{blank.lesson}.json"
-    remedy = f"python3 -m course build {blank.lesson} makes it"
+    full = (ROOT / "solutions").is_dir()  # a copy for a class has none, and cannot make the numbers
+    remedy = f"python3 -m course build {blank.lesson} makes it" if full else "take it from the copy you were given"
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} is missing: {remedy}") from None
     except ValueError:
-        raise ValueError(f"{path} is damaged: {remedy} anew") from None
+        raise ValueError(f"{path} is damaged: {remedy}{' anew' * full}") from None
     results = stored.get(blank.name) if isinstance(stored, dict) else None
     lengths = [len(x) if isinstance(x, list) else None for x in results] if isinstance(results, list) else None
     if lengths != [len(blank.outputs)] * blank.calls:
-        raise ValueError(f"{path} does not hold the numbers of {blank.name}: {remedy} anew")
+        raise ValueError(f"{path} does not hold the numbers of {blank.name}: {remedy}{' anew' * full}")
     return results
