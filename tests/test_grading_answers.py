@@ -403,6 +403,32 @@ def test_handed_out_cells_and_checks_never_run():
     assert len(found.cells) == 5 and not found.notes
 
 
+def test_the_colab_cell_of_a_fork_is_not_run_either():
+    book = solved()
+    part = cell(book, "colab")
+    part["source"] = part["source"].replace("optimization-course", "my-fork") + "\nprint('fetched')"
+    found = read(book)
+    assert len(found.cells) == 5 and found.notes == found.flags == ()
+
+
+def test_line_ends_of_all_systems_become_one():
+    book = solved()
+    for part in book["cells"]:
+        part["source"] = part["source"].replace("\n", "\r")
+    found = read(book)
+    check_solved(found)
+    assert not any("\r" in part.source for part in found.cells)
+
+
+def test_a_key_that_only_ends_like_outputs_is_kept():
+    for text in (rb'{"a\"outputs": [1]}', rb'{"a": "\"outputs", "b": [1]}', rb'{"my outputs": [1]}'):
+        assert reading._without_outputs(text) == text
+    assert (
+        reading._without_outputs(b'{"a": "x", "outputs" : [[1], "]"], "b": 2}')
+        == b'{"a": "x", "outputs" : null, "b": 2}'
+    )
+
+
 def test_learners_own_cells_run_in_order():
     book = solved()
     book["cells"].insert(at(book, "adam-blank"), added("BETA = 0.5"))
@@ -439,6 +465,18 @@ def test_a_changed_given_cell_is_noted_but_not_flagged():
     assert "lr=0.02" in found.cells[0].source and "def given" not in found.cells[0].source
 
 
+def test_an_answer_from_a_text_cell_runs_at_its_place():
+    book = solved()
+    to_markdown(book)
+    assert [part.blank for part in read(book).cells] == [blank.function for blank in exercises.blanks(LESSON)]
+
+
+def test_a_helper_in_the_blanks_own_cell_is_no_answer_where_another_cell_is():
+    book = solved()
+    split_helper_off(book)
+    assert [part.blank for part in read(book).cells][:2] == ["", "adam"]
+
+
 def test_merged_answers_are_run_apart_so_that_one_error_costs_one_blank():
     book = solved()
     merged_answers(book)
@@ -450,7 +488,9 @@ def test_merged_answers_are_run_apart_so_that_one_error_costs_one_blank():
 def test_two_lambdas_on_one_line_are_both_written():
     book = exercise()
     cell(book, "adam-blank")["source"] = "adam = lambda *a, **k: 1; eps_for_keras = lambda *a: 1"
-    assert unwritten(read(book), LESSON, handed_out()) == ("correction_over", "resumed_step", "longest_step")
+    found = read(book)
+    assert all(part.source.strip() for part in found.cells)
+    assert unwritten(found, LESSON, handed_out()) == ("correction_over", "resumed_step", "longest_step")
 
 
 def test_a_deleted_or_emptied_blank_is_unwritten():
@@ -763,6 +803,9 @@ FORBIDDEN = [
     "import torch\n\ndef adam(theta, g, t):\n    return [torch.optim.Adam for _ in g]",
     "import torch\n\ndef adam(theta, g, t):\n    return torch.ｏｐｔｉｍ.Adam",
     "import torch\n\ndef adam(theta, g, t):\n    return (torch if t else None).optim.Adam",
+    "from torch import *\n\ndef adam(theta, g, t):\n    return optim.Adam",
+    "import torch\na = torch\nb = a\nc = b\nd = c.optim\n\ndef adam(theta, g, t):\n    return d.Adam",
+    "import torch\nd = c = b = a = 0\nd = c\nc = b\nb = a\na = torch\n\ndef adam(theta, g, t):\n    return d.optim.Adam",
     "from course.rules import adam",
     "from course.rules import adam as adam",
     "from course.rules import *",
@@ -886,13 +929,18 @@ def test_very_long_code_is_said_not_to_be_looked_at():
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_an_ordinary_notebook_takes_under_3_ms(lesson):
     data = json.dumps(solved(lesson), indent=1).encode()
-    answers(data, lesson, handed_out(lesson))
-    best = 1.0
-    for _ in range(30):
+
+    def seconds(work):
         started = time.process_time()
-        answers(data, lesson, handed_out(lesson))
-        best = min(best, time.process_time() - started)
-    assert best < 3e-3
+        work()
+        return time.process_time() - started
+
+    times = [
+        (seconds(lambda: answers(data, lesson, handed_out(lesson))), seconds(lambda: [str(i) for i in range(5000)]))
+        for _ in range(40)
+    ]
+    best, yardstick = map(min, zip(*times, strict=True))
+    assert best < max(3e-3, 10 * yardstick), "a busy machine is slow at both"
 
 
 def test_the_same_bytes_give_the_same_answers():

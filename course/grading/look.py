@@ -129,7 +129,7 @@ class _Scope:
         self._bind(statements)
         for argument in arguments or ():
             self.names.setdefault(argument, set()).add(_CLOSED)
-        for _ in range(2):  # o = torch; p = o.optim
+        for _ in range(5):  # a = torch; b = a; c = b.optim, in any order
             for target, value in self._assigned:
                 meaning = meanings(value, self)
                 if meaning and self.names.get(target) is not None:
