@@ -18,14 +18,14 @@ def _log_uniform(rng, low, high):
 
 
 def _batches(rng, useful):
-    """Six batches for linear regression, whose rates fall; only the first `useful` of them lead to the right weights.
+    """Six batches for linear regression, whose rates fall; only those marked 1 in `useful` lead to the right weights.
 
-    With useful = 0 the start is good, and every step leads away from it.
+    With "000000" the start is good, and every step leads away from it.
     """
     truth, elsewhere = rng.normal(size=3), rng.normal(size=3)
     x = rng.normal(size=(6, 4, 3))
-    towards = np.where(np.arange(6)[:, None] < useful, truth, elsewhere)  # what the batches were made with
-    x_val, distance = rng.normal(size=(8, 3)), rng.uniform(1, 2, 3) if useful else 0.05
+    towards = np.array([truth if one == "1" else elsewhere for one in useful])  # what the batches were made with
+    x_val, distance = rng.normal(size=(8, 3)), rng.uniform(1, 2, 3) if "1" in useful else 0.05
     return {
         "w": truth + distance * rng.choice([-1, 1], 3),
         "x": x,
@@ -41,24 +41,40 @@ def _loops(rng):
     """Twelve calls: in three the last weights are the best, in three those of the start, and otherwise neither."""
     calls = []
     while len(calls) < 12:
-        useful = (4, 4, 6, 0)[len(calls) % 4]
-        call = _batches(rng, useful)
-        arguments = list(call.values())
-        kept = [_given(errors)(*arguments)[0] for errors in _WITHOUT_SHARED]
-        last = [_given((*errors, "shared"))(*arguments)[0] for errors in _WITHOUT_SHARED]
-        apart = [np.abs(a - b).max() for a, b in zip(kept, last, strict=True)]
-        if apart[0] == 0 if useful == 6 else min(apart) > 1e-3:
+        kind = _KINDS[len(calls) % 4]
+        call = _batches(rng, kind)
+        if _tells(kind, *call.values()):
             calls.append(call)
     return calls
 
 
-def _given(errors, *, scale=None, before=False, last=False, start=True):
+_KINDS = ("111100", "110110", "111111", "000000")
+
+
+def _tells(kind, *arguments):
+    """Whether a call shows what it is there for, with whatever other errors."""
+    right, away = _given(())(*arguments)[0], 1e-3
+    if kind == "110110" and np.abs(_given((), at_best=True)(*arguments)[0] - right).max() <= away:
+        return False  # no best comes after a worse one
+    if kind == "000000" and np.abs(_given((), start=False)(*arguments)[0] - right).max() <= away:
+        return False  # the start is not the best
+    if kind == "111111":
+        return np.abs(_given(("shared",))(*arguments)[0] - right).max() == 0
+    for errors in _WITHOUT_SHARED if kind != "110110" else [()]:  # the last weights are not the best
+        best, last = _given(errors)(*arguments)[0], _given((*errors, "shared"))(*arguments)[0]
+        if np.abs(best - last).max() <= away:
+            return False
+    return True
+
+
+def _given(errors, *, scale=None, before=False, last=False, start=True, at_best=False):
     """The exercise's broken loop with only these of its four errors left, or with others.
 
     scale       (gradient, clip) -> the clipped gradient
     before      validation is measured before each step, and not after the last
     last        the last weights are returned with the lowest loss
     start       the weights at the start may be the best
+    at_best     the gradient is that at the best weights so far
     """
 
     def clipped(g, clip):
@@ -73,7 +89,8 @@ def _given(errors, *, scale=None, before=False, last=False, start=True):
         for t in range(len(x)):
             if before and measured(w) < lowest:
                 best, lowest = w, measured(w)
-            new = x[t].T @ (x[t] @ w - y[t]) / len(y[t])
+            at = best if at_best else w
+            new = x[t].T @ (x[t] @ at - y[t]) / len(y[t])
             g = g + new if "piled" in errors else new
             lr = lrs[min(t + 1, len(lrs) - 1)] if "early" in errors else lrs[t]
             if "late" in errors:

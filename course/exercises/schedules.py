@@ -37,23 +37,30 @@ _ERRORS = {
 _LEFT = errors_left(_milestone, _ERRORS)
 
 
+# Where t lies, six times each: what tells one mistake from another must not be left to chance. m is one of the milestones.
+_PLACES = {
+    "the last step before a fall": lambda rng, m, n: m * n,
+    "the first step after it": lambda rng, m, n: m * n + 1,
+    "a fall, counted without the short batch": lambda rng, m, n: m * (n - 1) + int(rng.integers(0, 2)),
+    "between the two": lambda rng, m, n: int(rng.integers(m * (n - 1), m * n)),
+    "anywhere": lambda rng, m, n: int(rng.integers(1, 20 * n)),
+    "the last step of whole batches": lambda rng, m, n: m * n,
+    "where one batch too many shows": lambda rng, m, n: m * n + int(rng.integers(1, m + 1)),
+}
+
+
 def _milestone_inputs(rng):
+    """Forty-two calls; the batches of the last two places divide the rows without a rest."""
+    return [_milestone_call(rng, place, "whole" in place or "many" in place) for place in [*_PLACES] * 6]
+
+
+def _milestone_call(rng, place, whole):
     batch_size = int(rng.choice([8, 16, 32, 64]))
     batches = int(rng.integers(5, 40))
-    whole = rng.random() < 0.25
     rows = batches * batch_size if whole else (batches - 1) * batch_size + int(rng.integers(1, batch_size))
     milestones = sorted(int(m) for m in rng.choice(np.arange(2, 20), size=3, replace=False))
-    # near a milestone as it should be, near one as counted without the short batch, or anywhere
-    where, m = rng.integers(4), int(rng.choice(milestones))
-    t = {
-        0: m * batches + int(rng.integers(0, 2)),
-        1: m * (batches - 1) + int(rng.integers(0, 2)),
-        2: int(rng.integers(m * (batches - 1), m * batches)),
-    }.get(int(where), int(rng.integers(1, 20 * batches)))
-    if whole:  # at the end of an epoch, or where one batch more than there are shows
-        t = m * batches + int(rng.choice([0, rng.integers(1, m + 1)]))
     return {
-        "t": t,
+        "t": _PLACES[place](rng, int(rng.choice(milestones)), batches),
         "lr": _log_uniform(rng, 1e-3, 1),
         "milestones": milestones,
         "gamma": float(rng.uniform(0.1, 0.7)),
@@ -106,11 +113,25 @@ def _variant(up=None, down=None, start=None):
     return rate
 
 
+# Where t lies, eight times each, w steps of warm-up before n of the cosine: also at both ends.
+_STAGES = (
+    lambda rng, w, n: w,
+    lambda rng, w, n: w + int(rng.integers(0, 2)),
+    lambda rng, w, n: int(rng.integers(1, w + 1)),
+    lambda rng, w, n: int(rng.integers(w + 1, w + n + 2)),
+    lambda rng, w, n: int(rng.integers(w + 1, w + n + 2)),
+)
+
+
 def _script_inputs(rng):
+    """Forty calls."""
+    return [_script_call(rng, stage) for stage in _STAGES * 8]
+
+
+def _script_call(rng, stage):
     warmup, T_max = int(rng.integers(2, 30)), int(rng.integers(20, 200))
-    late = rng.random() < 0.6
     return {
-        "t": int(rng.integers(warmup + 1, warmup + T_max + 2) if late else rng.integers(1, warmup + 1)),
+        "t": stage(rng, warmup, T_max),
         "lr": _log_uniform(rng, 1e-3, 1),
         "start_factor": float(rng.uniform(0.01, 0.5)),
         "warmup": warmup,
@@ -198,7 +219,7 @@ def _flat(t, lr, beta1):
 BLANKS = (
     Blank(
         name="10_schedules.milestone_rate",
-        inputs=cases(_milestone_inputs, 40),
+        inputs=_milestone_inputs,
         points=3,
         forbidden=SCHEDULES,
         hints=(
@@ -250,7 +271,7 @@ BLANKS = (
     ),
     Blank(
         name="10_schedules.script_rate",
-        inputs=cases(_script_inputs, 40),
+        inputs=_script_inputs,
         points=3,
         forbidden=SCHEDULES,
         hints=(
