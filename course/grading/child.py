@@ -3,6 +3,7 @@
 It holds neither the right numbers nor the secret, and what it sends is believed to be numbers and text only.
 """
 
+import contextlib
 import os
 import random
 import sys
@@ -15,6 +16,7 @@ from course.grading import wire
 
 CELL_FILE = ("<ipython-input", "<string>")
 SHOWN_LINE = 100  # characters of a learner's line that an error shows
+MOST_NUMBERS = 1 << 14  # in one value that a function returns; the largest of an exercise has a few hundred
 
 
 def stub_check():
@@ -44,6 +46,8 @@ def make_shell():
     config.InteractiveShell.xmode = "Minimal"
 
     class Shell(InteractiveShell):
+        system = InteractiveShell.system_raw  # without a terminal, which there is none of
+
         def enable_gui(self, gui=None):
             """There is none; `%matplotlib` in a learner's cell is no error."""
 
@@ -76,27 +80,39 @@ def seed():
 
 
 def serve(send, shell, job):
-    """Runs a job: the cells, then the blanks; sends its frames. Stages are numbered through.
+    """Runs a job: its stages, in order; sends its frames.
 
     job: {"cells": [source, ...], "blanks": [{"function", "name", "outputs", "chained", "calls"}, ...],
-    "skip": [stage, ...]}
+    "stages": [["cell", index] or ["blank", index], ...]}
     """
     seed()
-    skip, stage = set(job["skip"]), 0
-    for source in job["cells"]:
-        if stage not in skip:
-            send(wire.begin(stage))
-            done = shell.run_cell(source, store_history=False)
+    state = State()
+    for stage, (what, index) in enumerate(job["stages"]):
+        send(wire.begin(stage))
+        if what == "cell":
+            done = shell.run_cell(job["cells"][index], store_history=False)
             error = done.error_before_exec or done.error_in_exec
             if error is not None:
                 send(wire.error(stage, *told(error)))
-        stage += 1
-    for blank in job["blanks"]:
-        if stage not in skip:
-            send(wire.begin(stage))
-            send(b"".join(_answers(stage, blank, shell.user_ns)))
-        stage += 1
+        else:
+            state.restore()
+            send(b"".join(_answers(stage, job["blanks"][index], shell.user_ns)))
     send(wire.frame(wire.END))
+
+
+class State:
+    """What a function finds as it was, whatever a cell or another function has set."""
+
+    def __init__(self):
+        self.recursion, self.folder = sys.getrecursionlimit(), os.getcwd()
+
+    def restore(self, sys=sys, os=os):
+        sys.settrace(None)
+        sys.setprofile(None)
+        if sys.getrecursionlimit() < self.recursion:
+            sys.setrecursionlimit(self.recursion)
+        with contextlib.suppress(OSError):
+            os.chdir(self.folder)
 
 
 def _answers(stage, given, namespace):
@@ -110,10 +126,17 @@ def _answers(stage, given, namespace):
         if not callable(function):
             raise BadAnswer(f"{given['function']} is a {type(function).__name__}, expected a function.")
         for i, arrays in enumerate(_played(blank, function, calls)):
+            for name, array in zip(blank.outputs, arrays, strict=True):
+                if array.size > MOST_NUMBERS or array.ndim > wire.MOST_AXES:
+                    raise BadAnswer(f"Your function returned {name} with shape {_shape(array)}: far too much.", i)
             frames.append(wire.result(stage, i, arrays))
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: they are the learner's
         return [wire.error(stage, *told(error, given["function"]))]
     return frames
+
+
+def _shape(array):
+    return array.shape if array.ndim <= wire.MOST_AXES else f"of {array.ndim} axes"
 
 
 def told(error, function=""):

@@ -5,7 +5,7 @@ import hashlib
 from course import exercises
 from course.grading import judge
 from course.grading.answers import answers
-from course.grading.model import UNREAD, Mark, Result
+from course.grading.model import PASSED, UNREAD, Mark, Result
 from course.grading.runner import Outcome, Runner
 
 
@@ -45,11 +45,20 @@ class Grader:
         if found.problem:
             return unread(submission, found.problem, found)
         asked = [judge.ask(lesson, blank, submission.learner, self.secret) for blank in lesson.blanks]
-        cells = [cell.source for cell in found.cells]
-        outcomes, broken = self.runner.run(submission.lesson, cells, [one.question for one in asked])
+
+        passed = {}
+
+        def right(index, outcome):
+            mark = judge.mark(asked[index], outcome)
+            if mark.status == PASSED:
+                passed[index] = mark
+            return index in passed
+
+        questions = [one.question for one in asked]
+        outcomes, broken = self.runner.run(submission.lesson, found.cells, questions, right)
         marks = tuple(
-            judge.mark(one, self._blame(one, outcome, found.cells, broken))
-            for one, outcome in zip(asked, outcomes, strict=True)
+            passed.get(i) or judge.mark(one, self._blame(one, outcome, found.cells, broken))
+            for i, (one, outcome) in enumerate(zip(asked, outcomes, strict=True))
         )
         digest = hashlib.sha256(submission.data).hexdigest()
         notes = (*found.notes, *self._notes(found.cells, broken))

@@ -2,63 +2,35 @@
 
     with Runner("bubblewrap") as runner:
         runner.lesson("08_adam", setup_cells)
-        outcomes = runner.run("08_adam", cells, questions)      # an Outcome for each question
+        outcomes, broken = runner.run("08_adam", cells, questions)      # an Outcome for each question
+
+A function is asked for its numbers where the notebook checks it: right after the cell that defines it. What can come
+in between two cells of a notebook must not cost an answer that is right, so what is not right is asked again: after
+all cells, where a later one may hold what was missing; and without the cells that reach beyond their own business,
+where one of these may have spoiled it. Right numbers for hidden inputs are right, however they were come by.
 """
 
-import contextlib
-import select
-import socket
-import subprocess
-import sys
-import threading
-import time
-from dataclasses import dataclass
+from course.grading import reach, sandbox, wire
+from course.grading.attempt import MEMORY_LIMIT, Attempt, NotStarted, Outcome, Question, Stage
+from course.grading.model import CRASHED, MEMORY, TIMEOUT, Cell
+from course.grading.process import Lone, Zygote
 
-from course.grading import sandbox, wire
-from course.grading.model import CRASHED, MEMORY, RAISED, TIMEOUT, UNWRITTEN
+__all__ = ["Outcome", "Question", "Runner"]
 
-MEMORY_LIMIT = 1 << 30  # bytes that a learner's process may add to what the set-up needs
 CELL_SECONDS = 4.0  # CPU time that a cell may take; a question may take its own limit
-LOOK = 0.1  # seconds between two looks at a process
-WALL_FACTOR = 20  # the last resort: so many times the CPU limit, on the wall
-READY_SECONDS = 120  # in which a zygote must have imported everything
-KINDS = {"raised": RAISED, "unwritten": UNWRITTEN, "memory": MEMORY, "answer": "answer", "missing": "missing"}
-
-
-@dataclass(frozen=True)
-class Question:
-    """A function that is to be called. calls: dicts of arguments. seconds: of CPU time for all of them."""
-
-    name: str
-    function: str
-    outputs: tuple[str, ...]
-    chained: bool
-    calls: list[dict]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came back for a question.
-
-    kind     "numbers", or why there are none: "raised", "unwritten", "memory", "answer" (what was returned is no
-             answer), "missing" (no such function), "crashed", "timeout"
-    results  a tuple of float64 arrays for each call
-    text     what the process said of an error: words of a stranger
-    cell     the index of the cell in which it happened, None in the function itself
-    """
-
-    kind: str
-    results: tuple = ()
-    text: str = ""
-    cell: int | None = None
+MOST_LOST = 3  # added cells that end their process or never end, before the other added ones are left out
+FATAL = (CRASHED, TIMEOUT, MEMORY)
 
 
 class Runner:
-    """A sandbox with a process in it that has imported everything, in one of the tiers of `sandbox`."""
+    """A sandbox with a process in it that has imported everything, in one of the tiers of `sandbox`.
 
-    def __init__(self, tier="auto"):
+    cell_seconds: CPU time that a cell may take. memory: bytes that a learner's process may add.
+    """
+
+    def __init__(self, tier="auto", cell_seconds=CELL_SECONDS, memory=MEMORY_LIMIT):
         self.tier = sandbox.tier(tier).name
+        self.cell_seconds, self.memory = cell_seconds, memory
         self.setups, self.zygote = {}, None
 
     def __enter__(self):
@@ -78,301 +50,162 @@ class Runner:
         if self.zygote is not None:
             self.zygote.lesson(lesson, self.setups[lesson])
 
-    def run(self, lesson, cells, questions):
-        """What the functions of these cells return: (one Outcome for each question, {index of a cell: its Outcome}).
+    def run(self, lesson, cells, questions, right=lambda index, outcome: True):
+        """What the functions of these cells return: (an Outcome for each question, {index of a cell: its Outcome}).
+
+        cells  Cells, in the order of the notebook
+        right  whether the numbers of an Outcome are right, given the question's index
 
         A cell or question that crashes, hangs or takes too much is left out, and the rest is run once more.
         """
-        skip, seen, broken = set(), {}, {}
-        first = len(cells)
-        for _ in range(len(cells) + len(questions) + 1):
-            attempt = self._attempt(lesson, cells, questions, skip)
-            for stage, outcome in attempt.found.items():
-                (seen if stage >= first else broken)[stage] = outcome
-            if attempt.ended is None:
-                break
-            stage, kind = attempt.ended
-            skip |= {stage, *seen}
-            (seen if stage >= first else broken)[stage] = Outcome(kind, cell=stage if stage < first else None)
-            if all(first + i in skip for i in range(len(questions))):
-                break
-        outcomes = [seen.get(first + i, Outcome(CRASHED)) for i in range(len(questions))]
-        return outcomes, broken
+        cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in cells]
+        pass_ = _Pass(self, lesson, cells, questions)
+        outcomes = pass_.run(_in_order(cells, questions))
 
-    def _attempt(self, lesson, cells, questions, skip):
-        """One process that runs all stages but those in skip: an _Attempt."""
-        limits = [CELL_SECONDS] * len(cells) + [question.seconds for question in questions]
+        def again(asked, kept):
+            order = [("cell", i) for i in kept] + [("blank", i) for i in asked]
+            for i, outcome in zip(asked, pass_.run(order, asked), strict=True):
+                if outcome.kind == "numbers" and right(i, outcome):
+                    outcomes[i] = outcome
+                    wrong.remove(i)
+
+        wrong = [i for i, one in enumerate(outcomes) if one.kind != "numbers" or not right(i, one)]
+        later = [i for i in wrong if outcomes[i].kind not in FATAL and _may_help(cells, questions[i])]
+        if later:
+            again(later, range(len(cells)))
+        if wrong:
+            names = {question.function for question in questions}
+            plain = [reach.is_plain(cell.source, names - {cell.blank}) for cell in cells]
+            pass_.lost -= {i for i, one in enumerate(plain) if one}  # it may have been another's doing
+            for asked, kept in list(_apart(cells, questions, plain, wrong, outcomes)):
+                again(asked, kept)
+        return outcomes, pass_.broken
+
+    def attempt(self, lesson, cells, questions, order):
+        """One process that runs the stages in `order`, ("cell" or "blank", index): a closed Attempt."""
+        stages = [
+            Stage(index, questions[index].seconds, questions[index]) if what == "blank" else Stage(index, self.cell_seconds)
+            for what, index in order
+        ]
         job = {
-            "cells": list(cells),
+            "cells": [cell.source for cell in cells],
             "blanks": [
                 {"name": q.name, "function": q.function, "outputs": q.outputs, "chained": q.chained,
                  "calls": [wire.pack(call) for call in q.calls]}
                 for q in questions
             ],
-            "skip": sorted(skip),
+            "stages": order,
         }  # fmt: skip
-        process = self._start(lesson, sum(limits))
-        attempt = _Attempt(limits, {len(cells) + i: q for i, q in enumerate(questions)})
-        try:
-            process.send(wire.dumps(job))
-            attempt.follow(process)
-        finally:
-            attempt.close(process.end())
-        return attempt
-
-    def _start(self, lesson, seconds):
-        if self.tier == "none":
-            return _Lone(self.setups[lesson])
+        data, seconds = wire.dumps(job), sum(stage.seconds for stage in stages)
         for again in (True, False):
+            attempt = Attempt(stages, self.memory)
             try:
-                if self.zygote is None:
-                    self.zygote = _Zygote(self.tier)
-                    for name, cells in self.setups.items():
-                        self.zygote.lesson(name, cells)
-                return self.zygote.start(lesson, seconds)
-            except (OSError, EOFError):  # the zygote is gone: nothing is lost but its time to start
+                process = self._start(lesson, seconds)
+                try:
+                    process.send(data)
+                    attempt.follow(process)
+                finally:
+                    how = process.end()
+                attempt.close(how)
+                return attempt
+            except (OSError, EOFError, NotStarted):  # the zygote is gone, or its child: no doing of the learner's
                 self.close()
                 if not again:
                     raise
         raise AssertionError
 
+    def _start(self, lesson, seconds):
+        if self.tier == "none":
+            return Lone(self.setups[lesson])
+        if self.zygote is None:
+            self.zygote = Zygote(self.tier)
+            for name, cells in self.setups.items():
+                self.zygote.lesson(name, cells)
+        return self.zygote.start(lesson, seconds, self.memory)
 
-class _Attempt:
-    """Takes the frames of one process and watches its time.
 
-    found  {stage: Outcome} of the stages that ended
-    ended  (stage, kind) where the process ended too early, else None
+class _Pass:
+    """Runs of one notebook. broken: {index of a cell: Outcome} of those that failed; the fatal ones are left out."""
+
+    def __init__(self, runner, lesson, cells, questions):
+        self.runner, self.lesson, self.cells, self.questions = runner, lesson, cells, questions
+        self.broken, self.lost, self.first = {}, set(), True
+
+    def run(self, order, asked=None):
+        """The Outcomes of the questions with the indices in `asked` (default: all), in that order."""
+        asked = range(len(self.questions)) if asked is None else asked
+        found = {}
+        while any(i not in found for i in asked):
+            left = [(what, i) for what, i in order if i not in (self.lost if what == "cell" else found)]
+            attempt = self.runner.attempt(self.lesson, self.cells, self.questions, left)
+            for number, outcome in attempt.found.items():
+                what, index = left[number]
+                if what == "blank":
+                    found[index] = outcome
+                elif self.first:
+                    self.broken.setdefault(index, outcome)
+            if attempt.ended is None:
+                break
+            number, kind = attempt.ended
+            what, index = left[number]
+            if what == "blank":
+                found[index] = Outcome(kind)
+            else:
+                self._lose(index, kind)
+        self.first = False
+        return [found.get(i, Outcome(CRASHED)) for i in asked]
+
+    def _lose(self, index, kind):
+        """A cell ended its process, or had to be ended. After a few of them no other added cell is run."""
+        self.lost.add(index)
+        self.broken[index] = Outcome(kind, cell=index)
+        if sum(not self.cells[i].blank for i in self.lost) >= MOST_LOST:
+            for i in range(index + 1, len(self.cells)):
+                if not self.cells[i].blank and i not in self.lost:
+                    self.lost.add(i)
+                    self.broken[i] = Outcome(kind, cell=i)
+
+
+def _in_order(cells, questions):
+    """All stages: each question right after the cell that answers it, those without a cell at the end."""
+    last = {cell.blank: i for i, cell in enumerate(cells) if cell.blank}
+    at = {last[question.function]: i for i, question in enumerate(questions) if question.function in last}
+    order = []
+    for i in range(len(cells)):
+        order.append(("cell", i))
+        if i in at:
+            order.append(("blank", at[i]))
+    return order + [("blank", i) for i in range(len(questions)) if i not in at.values()]
+
+
+def _may_help(cells, question):
+    """Whether a cell that comes after the question was asked may hold what was missing."""
+    own = max((i for i, cell in enumerate(cells) if cell.blank == question.function), default=len(cells))
+    if own + 1 >= len(cells):
+        return False
+    used = {question.function}
+    for i, cell in enumerate(cells[: own + 1]):
+        if i == own or not cell.blank:
+            names = reach.mentioned(cell.source)
+            if names is None:
+                return True
+            used |= names
+    return any(names is None or names & used for names in (reach.bound(cell.source) for cell in cells[own + 1 :]))
+
+
+def _apart(cells, questions, plain, wrong, outcomes):
+    """Yields (indices of questions, indices of cells to run for them): without the cells that are not plain.
+
+    Nothing where the other cells are plain: they would change nothing.
     """
-
-    def __init__(self, limits, questions):
-        self.limits, self.questions = limits, questions
-        self.found, self.results = {}, {}
-        self.stage, self.done, self.ended, self.why = None, False, None, None
-        self.reader = wire.Reader()
-
-    def follow(self, process):
-        began, start, at = time.monotonic(), {"cpu": 0.0, "idle": 0.0}, None
-        while not self.done:
-            data = process.receive(LOOK)
-            if data == b"":
-                return
-            if data is not None:
-                try:
-                    for frame in self.reader.feed(data):
-                        self.take(*frame)
-                except wire.Broken:
-                    self.why = CRASHED
-                    return
-            if self.stage != at:
-                at, began, start = self.stage, time.monotonic(), None
-            elif data is None or time.monotonic() - began > 2 * LOOK:
-                now = process.usage()
-                start = start or now
-                limit = self.limits[self.stage] if self.stage is not None else CELL_SECONDS
-                if (now["cpu"] - start["cpu"] > limit or now["idle"] - start["idle"] > limit
-                        or time.monotonic() - began > WALL_FACTOR * limit):  # fmt: skip
-                    self.why = TIMEOUT
-                    return
-
-    def take(self, letter, stage, what):
-        """One frame. What a process may not say at this point is a Broken."""
-        if letter == wire.END:
-            self.leave()
-            self.done = True
-        elif letter == wire.BEGIN:
-            if not (0 if self.stage is None else self.stage + 1) <= stage < len(self.limits):
-                raise wire.Broken(f"stage {stage} after {self.stage}")
-            self.leave()
-            self.stage = stage
-        elif stage != self.stage or stage in self.found:
-            raise wire.Broken(f"a frame of stage {stage} in {self.stage}")
-        elif letter == wire.ERROR:
-            kind, text = what
-            if kind not in KINDS:
-                raise wire.Broken("an error of another kind")
-            self.found[stage] = Outcome(kind, text=text, cell=None if stage in self.questions else stage)
-        else:
-            call, arrays = what
-            results = self.results.setdefault(stage, [])
-            question = self.questions.get(stage)
-            if question is None or call != len(results) or call >= len(question.calls):
-                raise wire.Broken(f"an answer {call}")
-            if len(arrays) != len(question.outputs):
-                raise wire.Broken("another number of values")
-            results.append(arrays)
-
-    def leave(self):
-        """The stage is over."""
-        question = self.questions.get(self.stage)
-        if question is None or self.stage in self.found:
-            return
-        results = self.results.get(self.stage, [])
-        if len(results) != len(question.calls):
-            raise wire.Broken(f"{len(results)} answers to {len(question.calls)} calls")
-        self.found[self.stage] = Outcome("numbers", tuple(results))
-
-    def close(self, how):
-        """The process is gone; how: how it ended."""
-        if self.done:
-            return
-        if self.why is None:
-            self.why = TIMEOUT if how.get("signal") == 24 else CRASHED
-        if self.stage is not None:
-            self.found.pop(self.stage, None)
-        self.ended = (self.stage or 0, self.why)
-
-
-class _Zygote:
-    """The zygote of a tier, and the socket to it."""
-
-    def __init__(self, tier):
-        ours, theirs = socket.socketpair()
-        self.socket = ours
-        with theirs:
-            self.process = sandbox.start(tier, theirs, stderr=subprocess.PIPE)
-        ours.settimeout(READY_SECONDS)
-        if self._read() != {"ready": True}:
-            said = self.process.stderr.read().decode(errors="replace").strip().splitlines()
-            self.close()
-            raise sandbox.Unavailable(f"{tier}: {said[-1] if said else 'the process ended'}")
-        threading.Thread(target=self._drain, daemon=True).start()
-
-    def _drain(self):
-        with contextlib.suppress(ValueError, OSError):
-            while self.process.stderr.read(1 << 16):
-                pass
-
-    def _read(self):
-        return wire.read(self.socket.recv)
-
-    def ask(self, message, fd=None):
-        data = wire.dumps(message)
-        if fd is None:
-            self.socket.sendall(data)
-        else:
-            socket.send_fds(self.socket, [data], [fd])
-        answer = self._read()
-        if answer is None:
-            raise EOFError("the zygote is gone")
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer
-
-    def lesson(self, lesson, cells):
-        self.ask({"op": "lesson", "lesson": lesson, "cells": cells})
-
-    def start(self, lesson, seconds):
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self.ask({"op": "start", "lesson": lesson, "memory": MEMORY_LIMIT, "cpu": int(seconds) + 2}, theirs.fileno())
-        return _Child(self, ours)
-
-    def close(self):
-        self.socket.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stderr.close()
-
-
-class _Child:
-    """A child of the zygote, seen from outside."""
-
-    def __init__(self, zygote, channel):
-        self.zygote, self.channel = zygote, channel
-        channel.settimeout(READY_SECONDS)
-
-    def send(self, data):
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ended before it had read all
-            self.channel.sendall(data)
-
-    def receive(self, seconds):
-        """The next bytes, b"" at the end, None when nothing came in time."""
-        if not select.select([self.channel], [], [], seconds)[0]:
-            return None
-        try:
-            return self.channel.recv(1 << 18)
-        except ConnectionResetError:
-            return b""
-
-    def usage(self):
-        return self.zygote.ask({"op": "usage"})
-
-    def end(self):
-        self.channel.close()
-        return self.zygote.ask({"op": "end"})
-
-
-class _Lone:
-    """A fresh interpreter for one submission, where there is no sandbox."""
-
-    def __init__(self, setup):
-        import psutil
-
-        keywords = {"user": sandbox.NOBODY, "group": sandbox.NOBODY, "extra_groups": []} if sandbox.is_root() else {}
-        place = str(sandbox.PACKAGE.parent)
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "course.grading.lone"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, cwd=None if sys.platform == "win32" else "/", start_new_session=True,
-            env=sandbox.environment(place), **keywords,
-        )  # fmt: skip
-        self.watched, self.started = psutil.Process(self.process.pid), time.monotonic()
-        self.parts, self.came = [], threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.send(wire.dumps({"setup": setup}))
-        if self.receive(READY_SECONDS) != b"!":
-            self.end()
-            raise sandbox.Unavailable("none: the interpreter for a submission did not start")
-
-    def _read(self):
-        while True:
-            try:
-                data = self.process.stdout.read1(1 << 18)
-            except (OSError, ValueError):
-                data = b""
-            with self.came:
-                if sum(map(len, self.parts)) <= wire.MOST_BYTES:
-                    self.parts.append(data)
-                self.came.notify()
-            if not data:
-                return
-
-    def send(self, data):
-        with contextlib.suppress(OSError):
-            self.process.stdin.write(data)
-            self.process.stdin.flush()
-
-    def receive(self, seconds):
-        with self.came:
-            if not self.parts:
-                self.came.wait(seconds)
-            if not self.parts:
-                return None
-            return self.parts.pop(0) if self.parts[0] else b""
-
-    def usage(self):
-        import psutil
-
-        try:
-            times = self.watched.cpu_times()
-        except psutil.Error:
-            return {"cpu": 0.0, "idle": 0.0}
-        cpu = times.user + times.system
-        return {"cpu": cpu, "idle": (time.monotonic() - self.started - cpu) / 5}  # waiting for a core counts too
-
-    def end(self):
-        import psutil
-
-        with contextlib.suppress(psutil.Error):
-            for process in (*self.watched.children(recursive=True), self.watched):
-                if self.process.poll() is None or process is not self.watched:
-                    with contextlib.suppress(psutil.Error):
-                        process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        code = self.process.returncode
-        return {"signal": -code if code < 0 else 0, "code": max(code, 0)}
+    together = []
+    for i in wrong:
+        own = {k for k, cell in enumerate(cells) if cell.blank == questions[i].function}
+        if not own or all(plain[k] for k in range(len(cells)) if k not in own):
+            continue
+        if all(plain[k] for k in own):
+            together.append(i)
+        elif outcomes[i].kind not in FATAL:
+            yield [i], [k for k in range(len(cells)) if plain[k] or k in own]
+    if together:
+        yield together, [k for k in range(len(cells)) if plain[k]]

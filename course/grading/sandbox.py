@@ -2,8 +2,8 @@
 
 bubblewrap  the process sees system files and Python, read-only; no network; every child has its own processes,
             /proc and empty /tmp, and no way to gain rights
-landlock    no file but system files and Python can be read, none written; no sockets; what a child leaves
-            behind is looked for and ended
+landlock    no file but system files and Python can be read, none written or changed; no sockets, no signals
+            to others; what a child leaves behind is looked for and ended
 none        a new interpreter for each submission, with nothing kept from it
 """
 
@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +23,17 @@ from course.grading import confine
 
 TIERS = ("bubblewrap", "landlock", "none")
 NOBODY = 65534
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.conf",
-          "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/fonts")  # fmt: skip
+USERS = 0x70000000  # root's children run as this user plus a process's number: no two workers share one
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store", "/etc/ld.so.cache", "/etc/ld.so.conf",
+          "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/fonts",
+          "/sys/kernel/mm/transparent_hugepage")  # the C library looks there; large pages make fork and exit cheap
+PARTS = ("bin", "lib", "lib64", "etc", "share", "pyvenv.cfg")  # of a Python's prefix
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 PACKAGE = Path(course.__file__).resolve().parent
 # Folders of the package that a learner's process does not see, and the files in them that it does.
-HIDDEN = {"exercises": ("__init__.py", "blank.py"), "authoring": (), "bench": ()}
-CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_KILL")
+HIDDEN = {"exercises": ("__init__.py", "blank.py"), "authoring": (), "bench": (),
+          "grading": ("__init__.py", "child.py", "confine.py", "wire.py", "zygote.py")}  # fmt: skip
+CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_KILL", "CAP_SYS_PTRACE")
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")}
 
 
@@ -66,6 +71,22 @@ def is_root():
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
+def user():
+    """The number of the user that a learner's code becomes where this process is root, else None.
+
+    Limits on processes count by user, so each worker has one of its own where such numbers can be had.
+    """
+    if not is_root():
+        return None
+    own = USERS + os.getpid()
+    try:
+        lines = Path("/proc/self/uid_map").read_text().splitlines()
+    except OSError:
+        return NOBODY
+    ranges = [(int(first), int(count)) for first, _, count in map(str.split, lines)]
+    return own if any(first <= own < first + count for first, count in ranges) else NOBODY
+
+
 def _why_not(name):
     """Why a tier does not work here, or ""."""
     if name == "bubblewrap":
@@ -73,8 +94,8 @@ def _why_not(name):
             return f"needs Linux on x86-64 or arm64, and this is {platform.system()} on {platform.machine()}"
         if not shutil.which("bwrap"):
             return "the program bwrap is not installed (Debian's and Fedora's package bubblewrap)"
-        probe = [*_bubblewrap(), sys.executable, "-c", "import encodings"]
-        done = subprocess.run(probe, capture_output=True, text=True, env=environment("/tmp"))
+        probe = [*_bubblewrap(), sys.executable, "-P", "-m", "course.grading.confine", scratch()]
+        done = subprocess.run(probe, capture_output=True, text=True, env=environment(scratch()), cwd="/")
         said = done.stderr.strip().splitlines()
         return f"bwrap is refused ({said[-1] if said else f'exit status {done.returncode}'})" if done.returncode else ""
     if name == "landlock":
@@ -125,10 +146,17 @@ def environment(scratch):
 
 
 def readable():
-    """The folders that a learner's process may read, without the package itself."""
-    packages = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages") and Path(p).is_dir()]
-    places = {sys.prefix, sys.base_prefix, *packages}
-    places |= {os.path.realpath(p) for p in places}
+    """What a learner's process may read besides the system and the package: Python's own folders.
+
+    Where the checkout lies in Python's prefix, only the parts in which Python does.
+    """
+    places = {sys.prefix, sys.base_prefix}
+    places |= {p for p in sys.path if Path(p).name in ("site-packages", "dist-packages") and Path(p).is_dir()}
+    places = {os.path.realpath(p) for p in places} | {os.path.abspath(p) for p in places}
+    for place in [p for p in places if PACKAGE.parent.is_relative_to(p)]:
+        places.remove(place)
+        places |= {f"{place}/{part}" for part in PARTS if os.path.exists(f"{place}/{part}")}
+    places = {p for p in places if not any(Path(p).is_relative_to(known) for known in SYSTEM)}
     return sorted(p for p in places if not any(Path(p) != Path(q) and Path(p).is_relative_to(q) for q in places))
 
 
@@ -146,11 +174,19 @@ def _bubblewrap():
         words += ["--unshare-user"]
     for name in CAPABILITIES:
         words += ["--cap-add", name]
-    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
-    if scratch() != "/tmp":
-        words += ["--tmpfs", scratch()]
-    for path in (*SYSTEM, *readable(), str(PACKAGE)):
-        words += ["--ro-bind-try", path, path]
+    # Devices one by one: with bwrap's own --dev, an ordinary user could not make namespaces inside.
+    words += ["--proc", "/proc", "--tmpfs", "/dev"]
+    for path in DEVICES:
+        words += ["--dev-bind", path, path]
+    words += ["--symlink", "/proc/self/fd", "/dev/fd", "--dir", "/dev/shm", "--dir", "/tmp", "--tmpfs", scratch()]
+    shown = [*SYSTEM, *readable(), str(PACKAGE)]
+    for path in sorted({str(parent) for place in shown for parent in Path(place).parents} - {"/"}):
+        words += ["--dir", path]  # which anyone may enter; those that bwrap makes by itself are for root alone
+    for path in shown:
+        if os.path.islink(path) and path in SYSTEM:
+            words += ["--symlink", os.readlink(path), path]
+        else:
+            words += ["--ro-bind-try", path, path]
     for folder, files in HIDDEN.items():
         place = PACKAGE / folder
         if place.is_dir():
@@ -158,7 +194,8 @@ def _bubblewrap():
             for file in files:
                 words += ["--ro-bind", str(place / file), str(place / file)]
             words += ["--remount-ro", str(place)]
-    return [*words, "--chdir", "/", "--"]
+    # Nothing but a child's own folders can be written: what one leaves elsewhere, the next would find.
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
 
 
 def _landlock():
@@ -173,18 +210,16 @@ def start(name, control, **keywords):
 
     control: its end of a socket pair, which must be inheritable.
     """
+    folder = scratch() if name == "bubblewrap" else tempfile.mkdtemp(prefix="course-grading-")
     options = {
         "control": control.fileno(),
         "namespaces": name == "bubblewrap",
-        "scratch": scratch() if name == "bubblewrap" else "/",
-        "uid": NOBODY if is_root() else None,
+        "scratch": scratch(),
+        "folder": None if name == "bubblewrap" else folder,
+        "uid": user(),
         "landlock": _landlock() if name == "landlock" else None,
     }
     command = [sys.executable, "-P", "-m", "course.grading.zygote", json.dumps(options)]
     words = [*_bubblewrap(), *command] if name == "bubblewrap" else command
-    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/",
-                            pass_fds=(control.fileno(),), env=environment(options["scratch"]), **keywords)  # fmt: skip
-
-
-
-
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", start_new_session=True,
+                            pass_fds=(control.fileno(),), env=environment(folder), **keywords)  # fmt: skip

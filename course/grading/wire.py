@@ -6,6 +6,7 @@ float64 with their shapes, the rest is UTF-8 text of bounded length. Whatever el
 
 import base64
 import json
+import re
 import struct
 
 import numpy as np
@@ -16,6 +17,7 @@ LONGEST_TEXT = 4000  # bytes
 LARGEST_FRAME = 1 << 22
 MOST_BYTES = 1 << 25  # of one process
 MOST_AXES = 8
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
 class Broken(Exception):
@@ -28,13 +30,13 @@ def frame(letter, payload=b""):
 
 
 def begin(stage):
-    """Stage number `stage` (a cell, or later a blank) begins now."""
-    return frame(BEGIN, struct.pack("<H", stage))
+    """Stage number `stage` (a cell or a blank) begins now."""
+    return frame(BEGIN, struct.pack("<I", stage))
 
 
 def result(stage, call, arrays):
     """What the function of this stage returned for this call: a tuple of float64 arrays."""
-    parts = [struct.pack("<HHB", stage, call, len(arrays))]
+    parts = [struct.pack("<IHB", stage, call, len(arrays))]
     for array in arrays:
         array = np.asarray(array, dtype="<f8")
         parts += [struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape), array.tobytes()]
@@ -43,8 +45,8 @@ def result(stage, call, arrays):
 
 def error(stage, kind, text):
     """A stage ended with an error. kind: "raised", "unwritten", "memory" or "answer"."""
-    body = f"{kind}\n{text}".encode("utf-8", "replace")[:LONGEST_TEXT]
-    return frame(ERROR, struct.pack("<H", stage) + body)
+    body = f"{kind}\n{text[:LONGEST_TEXT]}".encode("utf-8", "replace")[:LONGEST_TEXT]
+    return frame(ERROR, struct.pack("<I", stage) + body)
 
 
 class Reader:
@@ -78,22 +80,29 @@ def _parsed(letter, payload):
             if payload:
                 raise Broken("an end with a payload")
             return letter, None, None
-        (stage,) = struct.unpack_from("<H", payload)
+        (stage,) = struct.unpack_from("<I", payload)
         if letter == BEGIN:
-            if len(payload) != 2:
+            if len(payload) != 4:
                 raise Broken("a beginning of another length")
             return letter, stage, None
         if letter == ERROR:
-            kind, _, text = payload[2:].decode("utf-8", "replace").partition("\n")
-            return letter, stage, (kind, text)
+            if len(payload) > 4 + LONGEST_TEXT:
+                raise Broken(f"a text of {len(payload)} bytes")
+            kind, _, text = payload[4:].decode("utf-8", "replace").partition("\n")
+            return letter, stage, (kind, _printable(text))
         return letter, stage, _numbers(payload)
     except struct.error:
         raise Broken(f"a frame {letter!r} that ends too early") from None
 
 
+def _printable(text):
+    """The text without what could act where it is shown, and without addresses, which differ in every run."""
+    return ADDRESS.sub("0x...", "".join(c if c == "\n" or c.isprintable() else "\ufffd" for c in text))
+
+
 def _numbers(payload):
-    _, call, count = struct.unpack_from("<HHB", payload)
-    at, arrays = 5, []
+    _, call, count = struct.unpack_from("<IHB", payload)
+    at, arrays = 7, []
     for _ in range(count):
         (ndim,) = struct.unpack_from("<B", payload, at)
         if ndim > MOST_AXES:
@@ -105,7 +114,11 @@ def _numbers(payload):
             size *= n
         if 8 * size > len(payload) - at:
             raise Broken("an array that is longer than its frame")
-        arrays.append(np.frombuffer(payload, "<f8", size, at).reshape(shape))
+        array = np.frombuffer(payload, "<f8", size, at) if size else np.empty(0)
+        try:
+            arrays.append(array.reshape(shape))
+        except ValueError:  # such as an empty array of 2**200 rows
+            raise Broken("an array of an impossible shape") from None
         at += 8 * size
     if at != len(payload):
         raise Broken("bytes behind the last array")

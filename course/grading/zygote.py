@@ -3,12 +3,13 @@
     python -m course.grading.zygote OPTIONS
 
 OPTIONS, as JSON: `control`, the number of an open UNIX socket; `namespaces`, whether each child gets its own;
-`scratch`, a folder for its files; `uid`, the user it becomes, or null; `landlock`, the folders it may read, or null.
+`scratch`, a folder for a child's files; `folder`, one of the zygote's own that it removes when it ends, or null;
+`uid`, the user that a child becomes, or null; `landlock`, the folders that a child may read, or null.
 Messages are those of `wire.dumps`; each gets one answer.
 
 {"op": "lesson", "lesson", "cells"}   run a lesson's own set-up cells
 {"op": "start", "lesson", "memory", "cpu"}   fork a child; the socket to its grader comes with the message
-{"op": "usage"}   {"cpu", "idle", "alive"} of the child, seconds
+{"op": "usage"}   {"cpu", "idle", "memory"} of the child's processes: seconds and bytes
 {"op": "end"}     end the child and all of its processes: {"signal", "code"}
 
 It holds no secret and no right number. When the control socket closes, it ends the child and itself.
@@ -19,6 +20,7 @@ import contextlib
 import gc
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -27,9 +29,10 @@ import time
 from course.grading import child, confine, wire
 
 PROCESSES = 48  # that a child may have, threads included
-SCRATCH = "size=64m,nr_inodes=4096,mode=1777"  # of a child's own /tmp and /dev/shm
+# What cells often use and is imported late: a child would import it each time.
+WARM_UP = ("%%time\npass", "%%capture\npass", "%matplotlib inline", "%matplotlib agg", "import asyncio",
+           "1 / 0", "for for", "import subprocess, tempfile, warnings, functools, itertools, dataclasses, concurrent.futures")
 GRACE = 0.2  # seconds in which a child that has closed its socket may end by itself
-NOBODY = 65534
 
 
 def main(control, options):
@@ -47,22 +50,30 @@ def main(control, options):
     figure = plt.figure()
     figure.canvas.draw()
     plt.close(figure)
+    for source in WARM_UP:
+        shell.run_cell(source, store_history=False)
     zygote = Zygote(control, shell, options)
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"the zygote has {threads} threads, expected 1: a fork would lose the others")
     confine.set_dumpable(False)
     confine.adopt_orphans()
-    gc.collect()
-    gc.freeze()
+    settle()
     control.sendall(wire.dumps({"ready": True}))
     zygote.serve()
+
+
+def settle():
+    """What is here now stays: children share it, and none of them goes through it for garbage."""
+    gc.collect()
+    gc.freeze()
+    confine.large_pages()
 
 
 class Zygote:
     def __init__(self, control, shell, options):
         self.control, self.shell, self.options = control, shell, options
-        self.modules, self.pid, self.started, self.status = {}, None, 0.0, None
+        self.modules, self.pid = {}, None
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if options["namespaces"] else None
 
     def serve(self):
@@ -78,6 +89,8 @@ class Zygote:
                 self.control.sendall(wire.dumps(answer))
         finally:
             self.end()
+            if self.options["folder"]:
+                shutil.rmtree(self.options["folder"], ignore_errors=True)
 
     def receive(self):
         """The next message and the file descriptor that came with it, or None."""
@@ -92,6 +105,7 @@ class Zygote:
 
     def lesson(self, lesson, cells, fd=None):
         self.modules[lesson] = child.prepare(self.shell, cells)
+        settle()
         threads = len(os.listdir("/proc/self/task"))
         return {"ready": True} if threads == 1 else {"error": f"the set-up cells of {lesson} leave {threads} threads"}
 
@@ -100,6 +114,7 @@ class Zygote:
             raise RuntimeError("a child is still there")
         if self.own is not None:
             confine.unshare(confine.CLONE_NEWPID)  # of the next child
+        self.others = self.tasks_of_user() if self.own is None and self.options["uid"] is None else 0
         try:
             pid = os.fork()
             if pid == 0:
@@ -111,7 +126,7 @@ class Zygote:
             if self.own is not None:
                 confine.setns(self.own, confine.CLONE_NEWPID)
         os.close(fd)
-        self.pid, self.started, self.status = pid, time.monotonic(), None
+        self.pid, self.looked, self.tasks, self.cpu, self.idle = pid, time.monotonic(), {}, 0.0, 0.0
         return {"started": True}
 
     def become(self, lesson, memory, cpu, fd):
@@ -123,15 +138,14 @@ class Zygote:
         child.quiet()
         channel = socket.socket(fileno=fd)
         confine.set_dumpable(True)
+        os.setsid()  # a group of its own: signals to it reach neither the zygote nor anyone else
         if self.own is None:
-            os.setsid()
+            os.chdir("/")
         else:
-            confine.unshare(confine.CLONE_NEWNS | confine.CLONE_NEWIPC)
-            confine.private_mounts()
-            confine.mount("proc", "/proc", "proc")
-            for folder in (self.options["scratch"], "/dev/shm"):
-                confine.mount("tmpfs", folder, "tmpfs", SCRATCH)
-        os.chdir(self.options["scratch"])
+            confine.enter_namespace(self.options["scratch"])
+            os.chdir(self.options["scratch"])
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")  # whoever must go when memory ends, it is this one
         with open("/proc/self/statm") as file:
             now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         confine.limit("AS", now + memory)
@@ -139,11 +153,12 @@ class Zygote:
         confine.limit("CORE", 0)
         confine.limit("NOFILE", 256)
         confine.limit("FSIZE", 1 << 26)
-        confine.limit("NPROC", PROCESSES)
+        confine.limit("NPROC", PROCESSES + self.others)
         if self.options["landlock"]:
             confine.landlock(self.options["landlock"])
         confine.drop_privileges(self.options["uid"])
-        confine.seccomp()
+        confine.set_dumpable(True)  # a change of user takes it away
+        confine.seccomp(files=self.own is not None, signals=self.own is not None or confine.landlock_version() >= 6)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         job = wire.read(channel.recv)
@@ -152,16 +167,39 @@ class Zygote:
         os._exit(0)
 
     def usage(self, fd=None):
-        """CPU seconds of the child's processes, and the seconds in which none of them wanted to run."""
-        cpu = wanted = 0.0
-        for pid in self.descendants():
+        """What the child's processes have used: CPU seconds, seconds in which none wanted to run, bytes of memory."""
+        now, busy, tasks = time.monotonic(), 0.0, {}
+        found = self.descendants()
+        for pid in found:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 for task in os.listdir(f"/proc/{pid}/task"):
                     with open(f"/proc/{pid}/task/{task}/schedstat") as file:
-                        ran, waited = file.read().split()[:2]
-                    cpu += int(ran) / 1e9
-                    wanted += (int(ran) + int(waited)) / 1e9
-        return {"cpu": cpu, "idle": max(0.0, time.monotonic() - self.started - wanted), "alive": self.alive()}
+                        ran, waited = map(int, file.read().split()[:2])
+                    tasks[task] = ran, waited
+                    ran_before, waited_before = self.tasks.get(task, (0, 0))
+                    self.cpu += max(0, ran - ran_before) / 1e9
+                    busy += max(0, ran - ran_before + waited - waited_before) / 1e9
+        self.idle += max(0.0, now - self.looked - busy)
+        self.looked, self.tasks = now, tasks
+        return {"cpu": self.cpu, "idle": self.idle, "memory": self.memory(found) if len(found) > 1 else 0}
+
+    def memory(self, pids):
+        """Bytes of memory of these processes that no file backs; what they share counts once."""
+        total = 0
+        for pid in pids:
+            with contextlib.suppress(OSError, ValueError, StopIteration):
+                with open(f"/proc/{pid}/smaps_rollup") as file:
+                    total += 1024 * next(int(line.split()[1]) for line in file if line.startswith("Pss_Anon:"))
+        return total
+
+    def tasks_of_user(self):
+        """How many threads this process's user has, here where the limit on processes counts all of them."""
+        count = 0
+        for name in os.listdir("/proc"):
+            with contextlib.suppress(OSError):
+                if name.isdigit() and os.stat(f"/proc/{name}").st_uid == os.getuid():
+                    count += len(os.listdir(f"/proc/{name}/task"))
+        return count
 
     def descendants(self):
         """The process ids below this process, as it sees them."""
@@ -177,11 +215,8 @@ class Zygote:
         return found
 
     def alive(self):
-        if self.pid is not None and self.status is None:
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                self.status = status
-        return self.pid is not None and self.status is None
+        """Whether the child runs. One that has ended is not taken away yet: its number stays its group's."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def end(self, fd=None):
         """Ends the child and what it left behind; returns how it ended."""
@@ -190,22 +225,20 @@ class Zygote:
         deadline = time.monotonic() + GRACE
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.001)
-        if self.alive():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)  # all at once, so that none can fork away
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-            self.status = os.waitpid(self.pid, 0)[1]
+        status = os.waitpid(self.pid, 0)[1]
         self.pid = None
-        while True:  # in a namespace of its own nothing is left; without one, orphans are ours
-            left = self.descendants()
+        while left := self.descendants():  # in a namespace of its own nothing is left; without one, orphans are ours
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
-            if not left:
-                break
             time.sleep(0.001)
-        status, self.status = self.status, None
         return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
                 "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0}  # fmt: skip
 
