@@ -42,7 +42,7 @@ _PLACES = {
     "the last step before a fall": lambda rng, m, n: m * n,
     "the first step after it": lambda rng, m, n: m * n + 1,
     "a fall, counted without the short batch": lambda rng, m, n: m * (n - 1) + int(rng.integers(0, 2)),
-    "between the two": lambda rng, m, n: int(rng.integers(m * (n - 1), m * n)),
+    "between the two, after a batch less than half": lambda rng, m, n: int(rng.integers(m * (n - 1) + 1, m * n + 1)),
     "anywhere": lambda rng, m, n: int(rng.integers(1, 20 * n)),
     "the last step of whole batches": lambda rng, m, n: m * n,
     "where one batch too many shows": lambda rng, m, n: m * n + int(rng.integers(1, m + 1)),
@@ -57,7 +57,8 @@ def _milestone_inputs(rng):
 def _milestone_call(rng, place, whole):
     batch_size = int(rng.choice([8, 16, 32, 64]))
     batches = int(rng.integers(5, 40))
-    rows = batches * batch_size if whole else (batches - 1) * batch_size + int(rng.integers(1, batch_size))
+    rest = batch_size if whole else int(rng.integers(1, batch_size // 2 if "half" in place else batch_size))
+    rows = (batches - 1) * batch_size + rest
     milestones = sorted(int(m) for m in rng.choice(np.arange(2, 20), size=3, replace=False))
     return {
         "t": _PLACES[place](rng, int(rng.choice(milestones)), batches),
