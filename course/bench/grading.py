@@ -146,6 +146,7 @@ def main(argv):
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="submissions of each lesson (default 3)")
     parser.add_argument("--ours", type=int, default=10, metavar="N", help="of ours for each of nbgrader's (default 10)")
     parser.add_argument("--nbgrader", metavar="PYTHON", default=sys.executable, help="a Python that has nbgrader")
+    parser.add_argument("--trials", action="store_true", help="also grade the honest and hostile notebooks")
     parser.add_argument("--sandbox", choices=("auto", *sandbox.TIERS), default="auto")
     options = parser.parse_args(list(argv))
     os.environ.update(sandbox.THREADS)
@@ -187,7 +188,34 @@ def _measured(options, grader, theirs):
                     other[kind].append(seconds)
                     if points != out_of:
                         wrong.append(f"nbgrader: {lesson} {points} of {out_of}")
-    return _table(grader.runner.tier, first, ours, other, _memory(grader, theirs), wrong)
+    status = _table(grader.runner.tier, first, ours, other, _memory(grader, theirs), wrong)
+    if not options.trials:
+        return status
+    count, wrong = _tried(grader)
+    print(f"{count} honest and hostile notebooks: {len(wrong)} wrong verdicts (target 0)", *wrong, sep="\n  ")
+    return int(status or bool(wrong))
+
+
+def _tried(grader):
+    """(how many honest and hostile notebooks were tried, the wrong verdicts in words)."""
+    from course.bench import attacks, forgeries, thefts, trials
+    from course.grading import judge
+
+    tried = [trial for trial in (*trials.HONEST, *attacks.HOSTILE, *forgeries.HOSTILE, *thefts.HOSTILE)
+             if grader.runner.tier in trial.tiers]  # fmt: skip
+    wrong, floor, cell = [], judge.FLOOR, grader.runner.cell_seconds
+    for trial in tried:
+        judge.FLOOR = grader.runner.cell_seconds = 0.5 if trial.hangs else 3.0  # CPU seconds
+        if trial.twice:
+            grader.grade(trials.submission(trial, "an accomplice"))
+        for mark in grader.grade(trials.submission(trial)).marks:
+            if mark.status not in trial.expected[mark.blank.partition(".")[2]]:
+                wrong.append(f"{trial.name}: {mark.blank} {mark.status}")
+        after = grader.grade(trials.submission(trials.HONEST[0], "the next one"))
+        if after.points != after.out_of:
+            wrong.append(f"{trial.name}: it cost the next learner {after.out_of - after.points} points")
+    judge.FLOOR, grader.runner.cell_seconds = floor, cell
+    return len(tried), wrong
 
 
 def _memory(grader, theirs):
