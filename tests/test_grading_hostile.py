@@ -21,6 +21,7 @@ from course.grading.model import PASSED
 SHORT, LONG = 0.3, 3.0  # seconds of CPU time: for what is to run into its limit, and for what is not
 HOSTILE = (*attacks.HOSTILE, *forgeries.HOSTILE, *thefts.HOSTILE)
 SOLVED = trials.HONEST[0]
+TORCH = next(trial for trial in trials.HONEST if "torch" in trial.name)  # it runs below another zygote
 # What is tried in a tier that is not the strongest here.
 SOME = ("loop", "sleep", "memory", "forks", "segmentation", "kill", "closed", "numbers for", "patched b", "files",
         "network", "rights", "limits", "survivor", "solution", "helper", "threads inside", "!ls", "await")  # fmt: skip
@@ -90,7 +91,8 @@ def check(grader, trial, monkeypatch):
     monkeypatch.setattr(judge, "FLOOR", limit)
     monkeypatch.setattr(grader.runner, "cell_seconds", limit)
     if grader.runner.tier != "none":
-        grader.grade(trials.submission(SOLVED))  # the zygote is there
+        for trial_ in (SOLVED, TORCH):  # both zygotes are there
+            grader.grade(trials.submission(trial_))
     before = processes()
     if trial.twice:
         grader.grade(trials.submission(trial, "an accomplice"))
@@ -190,7 +192,7 @@ def test_the_sandbox_is_started_without_anything_secret(graders):
         pytest.skip(works("bubblewrap"))
     grader = graders(strongest())
     grader.grade(trials.submission(SOLVED))
-    for process in psutil.Process(grader.runner.zygote.process.pid).children(recursive=True):
+    for process in psutil.Process(grader.runner.zygotes[False].process.pid).children(recursive=True):
         said = [*process.cmdline(), *map(str, sandbox.environment("/tmp").items())]
         with contextlib.suppress(psutil.AccessDenied):  # in a user namespace nobody may read it, which is better still
             said += map(str, process.environ().items())
@@ -214,7 +216,7 @@ def test_a_zygote_that_dies_costs_nothing(graders):
         pytest.skip(works("bubblewrap"))
     grader = graders(strongest())
     grader.grade(trials.submission(SOLVED))
-    zygote = grader.runner.zygote.process
+    zygote = grader.runner.zygotes[False].process
     for process in psutil.Process(zygote.pid).children(recursive=True):
         process.kill()
     zygote.kill()

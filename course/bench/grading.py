@@ -168,7 +168,8 @@ def _measured(options, grader, theirs):
     ours, other, wrong, first = {kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}, [], {}
     for lesson in LESSONS:  # the first of a lesson runs its set-up
         began = time.perf_counter()
-        grader.grade(Submission("first", lesson, "first", solved(lesson, "first")))
+        for kind in KINDS:
+            grader.grade(Submission("first", lesson, "first", solved(lesson, "first", kind)))
         first[lesson] = time.perf_counter() - began
     for round_ in range(options.rounds):
         for lesson in LESSONS:
@@ -238,7 +239,7 @@ def _memory(grader, theirs):
 
 def _table(tier, first, ours, theirs, memory, wrong):
     print(f"{platform.machine()}, {os.cpu_count()} cores, one used; Python {platform.python_version()}; sandbox {tier}")
-    print(f"a lesson's first submission costs up to {max(first.values()):.1f} s\n")
+    print(f"the first two submissions of a lesson cost up to {max(first.values()):.1f} s\n")
     print(f"{'seconds for one more':28} {'count':>5} {'min':>8} {'median':>8} {'95 %':>8} {'max':>8}")
     for who, times in ("ours", ours), ("nbgrader", theirs):
         for kind in KINDS:

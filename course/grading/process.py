@@ -16,13 +16,13 @@ READY_SECONDS = 120  # in which a zygote must have imported everything
 
 
 class Zygote:
-    """The zygote of a tier, and the socket to it."""
+    """A zygote of a tier, and the socket to it. torch: whether it has imported torch."""
 
-    def __init__(self, tier):
+    def __init__(self, tier, torch=True):
         ours, theirs = socket.socketpair()
-        self.socket = ours
+        self.socket, self.setups = ours, {}
         with theirs:
-            self.process = sandbox.start(tier, theirs, stderr=subprocess.PIPE)
+            self.process = sandbox.start(tier, theirs, torch, stderr=subprocess.PIPE)
         ours.settimeout(READY_SECONDS)
         if self._read() != {"ready": True}:
             said = self.process.stderr.read().decode(errors="replace").strip().splitlines()
@@ -52,7 +52,10 @@ class Zygote:
         return answer
 
     def lesson(self, lesson, cells):
-        self.ask({"op": "lesson", "lesson": lesson, "cells": cells})
+        """Runs a lesson's set-up cells, unless they are those that it has run."""
+        if self.setups.get(lesson) != cells:
+            self.ask({"op": "lesson", "lesson": lesson, "cells": cells})
+            self.setups[lesson] = list(cells)
 
     def start(self, lesson, seconds, memory):
         """A Child, which may use so many seconds of CPU time and add so many bytes of memory."""

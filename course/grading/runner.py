@@ -10,6 +10,8 @@ all cells, where a later one may hold what was missing; and without the cells th
 where one of these may have spoiled it. Right numbers for hidden inputs are right, however they were come by.
 """
 
+import re
+
 from course.grading import reach, sandbox, wire
 from course.grading.attempt import MEMORY_LIMIT, Attempt, NotStarted, Outcome, Question, Stage
 from course.grading.model import CRASHED, MEMORY, TIMEOUT, Cell
@@ -18,12 +20,20 @@ from course.grading.process import Lone, Zygote
 __all__ = ["Outcome", "Question", "Runner"]
 
 CELL_SECONDS = 4.0  # CPU time that a cell may take; a question may take its own limit
+# What imports torch, or may: it is then there before a child is.
+HEAVY = re.compile(
+    r"(import|from)\b[^\n]*\btorch|__import__|import_module|"
+    r"(import|from)\s+course\b(?!\.(check|problems|run|rules|ops|plots)\b)"
+)
 MOST_LOST = 3  # added cells that end their process or never end, before the other added ones are left out
 FATAL = (CRASHED, TIMEOUT, MEMORY)
 
 
 class Runner:
-    """A sandbox with a process in it that has imported everything, in one of the tiers of `sandbox`.
+    """A sandbox with a process in it that has imported what is needed, in one of the tiers of `sandbox`.
+
+    There are two such processes at most. A child of the one without torch costs half as much; notebooks that name
+    torch get children of the other.
 
     cell_seconds: CPU time that a cell may take. memory: bytes that a learner's process may add.
     """
@@ -31,7 +41,7 @@ class Runner:
     def __init__(self, tier="auto", cell_seconds=CELL_SECONDS, memory=MEMORY_LIMIT):
         self.tier = sandbox.tier(tier).name
         self.cell_seconds, self.memory = cell_seconds, memory
-        self.setups, self.zygote = {}, None
+        self.setups, self.zygotes = {}, {}
 
     def __enter__(self):
         return self
@@ -40,15 +50,13 @@ class Runner:
         self.close()
 
     def close(self):
-        if self.zygote is not None:
-            self.zygote.close()
-            self.zygote = None
+        for zygote in self.zygotes.values():
+            zygote.close()
+        self.zygotes.clear()
 
     def lesson(self, lesson, cells):
         """The set-up cells of a lesson, from the release: they run before a learner's cells."""
         self.setups[lesson] = list(cells)
-        if self.zygote is not None:
-            self.zygote.lesson(lesson, self.setups[lesson])
 
     def run(self, lesson, cells, questions, right=lambda index, outcome: True):
         """What the functions of these cells return: (an Outcome for each question, {index of a cell: its Outcome}).
@@ -96,11 +104,12 @@ class Runner:
             ],
             "stages": order,
         }  # fmt: skip
+        torch = any(HEAVY.search(source) for source in (*self.setups[lesson], *job["cells"]))
         data, seconds = wire.dumps(job), sum(stage.seconds for stage in stages)
         for again in (True, False):
             attempt = Attempt(stages, self.memory)
             try:
-                process = self._start(lesson, seconds)
+                process = self._start(lesson, seconds, torch)
                 try:
                     process.send(data)
                     attempt.follow(process)
@@ -114,14 +123,13 @@ class Runner:
                     raise
         raise AssertionError
 
-    def _start(self, lesson, seconds):
+    def _start(self, lesson, seconds, torch):
         if self.tier == "none":
             return Lone(self.setups[lesson])
-        if self.zygote is None:
-            self.zygote = Zygote(self.tier)
-            for name, cells in self.setups.items():
-                self.zygote.lesson(name, cells)
-        return self.zygote.start(lesson, seconds, self.memory)
+        if torch not in self.zygotes:
+            self.zygotes[torch] = Zygote(self.tier, torch)
+        self.zygotes[torch].lesson(lesson, self.setups[lesson])
+        return self.zygotes[torch].start(lesson, seconds, self.memory)
 
 
 class _Pass:

@@ -205,14 +205,15 @@ def _landlock():
     return [*SYSTEM, *DEVICES, *readable(), *inside, *shown]
 
 
-def start(name, control, **keywords):
+def start(name, control, torch, **keywords):
     """Starts the zygote in the tier `name` ("bubblewrap" or "landlock"): a Popen.
 
-    control: its end of a socket pair, which must be inheritable.
+    control: its end of a socket pair, which must be inheritable. torch: whether it imports torch at once.
     """
     folder = scratch() if name == "bubblewrap" else tempfile.mkdtemp(prefix="course-grading-")
     options = {
         "control": control.fileno(),
+        "torch": torch,
         "namespaces": name == "bubblewrap",
         "scratch": scratch(),
         "folder": None if name == "bubblewrap" else folder,

@@ -4,7 +4,7 @@
 
 OPTIONS, as JSON: `control`, the number of an open UNIX socket; `namespaces`, whether each child gets its own;
 `scratch`, a folder for a child's files; `folder`, one of the zygote's own that it removes when it ends, or null;
-`uid`, the user that a child becomes, or null; `landlock`, the folders that a child may read, or null.
+`torch`, whether to import it; `uid`, the user that a child becomes, or null; `landlock`, the folders that a child may read, or null.
 Messages are those of `wire.dumps`; each gets one answer.
 
 {"op": "lesson", "lesson", "cells"}   run a lesson's own set-up cells
@@ -38,16 +38,12 @@ GRACE = 0.2  # seconds in which a child that has closed its socket may end by it
 def main(control, options):
     """Serves until the control socket closes."""
     import matplotlib.pyplot as plt
-    import torch
 
-    torch.set_num_threads(1)
     child.stub_check()
     shell = child.make_shell()
-    parameter = torch.zeros(2, requires_grad=True)
-    optimizer = torch.optim.Adam([parameter])  # the first optimizer and the first figure import a lot
-    parameter.square().sum().backward()
-    optimizer.step()
-    figure = plt.figure()
+    if options["torch"]:
+        warm_torch()
+    figure = plt.figure()  # the first one imports a lot
     figure.canvas.draw()
     plt.close(figure)
     for source in WARM_UP:
@@ -61,6 +57,17 @@ def main(control, options):
     settle()
     control.sendall(wire.dumps({"ready": True}))
     zygote.serve()
+
+
+def warm_torch():
+    """Imports torch, and builds an optimizer: the first one imports for a second."""
+    import torch
+
+    torch.set_num_threads(1)
+    parameter = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.Adam([parameter])
+    parameter.square().sum().backward()
+    optimizer.step()
 
 
 def settle():
