@@ -15,7 +15,7 @@ import torch
 from course import check as checking
 from course import exercises, progress
 from course.check import CheckFailed, check, score, verdict
-from course.exercises.blank import BadAnswer, Blank, cases, first_difference, named_mistake, play, stream
+from course.exercises.blank import BadAnswer, Blank, cases, first_difference, named_mistake, play, stream, telling
 from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 from course.rules import adam
@@ -563,3 +563,10 @@ def test_a_repair_tells_how_many_errors_are_left_and_names_one():
     assert left[1].says == "One error is left: third thing."
     assert left[4].says == "Two errors are left. One of them: second thing."
     assert left[5].says == "All three errors are left. One of them: first thing." and left[5].function(0) == ("a", "b", "c")
+
+
+def test_telling_draws_until_each_wrong_function_shows():
+    rare = lambda rng: [{"x": float(rng.random() < 0.05)} for _ in range(3)]  # noqa: E731
+    inputs = telling(rare, lambda x: x, lambda x: 0.0)
+    assert all(any(call["x"] for call in inputs(np.random.default_rng(seed))) for seed in range(50))
+    assert not all(any(call["x"] for call in rare(np.random.default_rng(seed))) for seed in range(50))

@@ -94,6 +94,27 @@ def cases(draw, count=20):
     return lambda rng: [draw(rng) for _ in range(count)]
 
 
+def telling(inputs, right, *wrong):
+    """Inputs drawn again until each wrong function answers at least one call otherwise than the right one.
+
+    For blanks whose inputs tell a mistake almost always: one learner in a thousand must not get full marks for it.
+    """
+
+    def told(rng):
+        while True:
+            calls = inputs(rng)
+            if all(any(_apart(right(*call.values()), other(*call.values())) for call in calls) for other in wrong):
+                return calls
+
+    return told
+
+
+def _apart(a, b):
+    """Whether two answers, numbers or tuples of them, differ by more than rounding."""
+    pairs = zip(a, b, strict=True) if isinstance(a, tuple) else [(a, b)]
+    return not all(np.allclose(x, y, rtol=1e-6, atol=0, equal_nan=True) for x, y in pairs)
+
+
 def stream(**ranges):
     """Inputs of an update rule: 40 steps of five coordinates, whose gradients span 1e-9 to 1e3.
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform
+from course.exercises.blank import Blank, cases, log_uniform, telling
 from course.exercises.repair import errors_left
 from course.mistakes import Mistake
 
@@ -87,6 +87,11 @@ def _nan_wins(validation, test):
     return trial, test.mean(axis=2)[np.arange(len(test)), trial]
 
 
+_SCORES = {
+    "median": lambda v, t: np.median(v, axis=1),
+    "worst": lambda v, t: v.max(axis=1),
+    "both": lambda v, t: (v + t).mean(axis=1),
+}
 _ERRORS = {
     "unequal": "a method that made more trials may use them all: the best of 9 is lower than the best of 3, without any "
     "merit of the method",
@@ -249,7 +254,12 @@ BLANKS = (
     ),
     Blank(
         name="13_choosing_an_optimizer.fair_report",
-        inputs=cases(_report_inputs, count=16),
+        inputs=telling(
+            cases(_report_inputs, count=16),
+            _report(),
+            *(_report(score=score) for score in _SCORES.values()),
+            *(_report((error,)) for error in _ERRORS),
+        ),
         outputs=("trial", "loss"),
         points=3,
         hints=(
@@ -276,18 +286,18 @@ BLANKS = (
             ),
             Mistake(
                 "median_chooses",
-                _report(score=lambda v, t: np.median(v, axis=1)),
+                _report(score=_SCORES["median"]),
                 "You chose by the median over seeds. That is a rule of its own; asked for is the mean, which a bad seed "
                 "counts in.",
             ),
             Mistake(
                 "worst_seed_chooses",
-                _report(score=lambda v, t: v.max(axis=1)),
+                _report(score=_SCORES["worst"]),
                 "You chose by the worst seed. Asked for is the mean over seeds.",
             ),
             Mistake(
                 "sum_of_both",
-                _report(score=lambda v, t: (v + t).mean(axis=1)),
+                _report(score=_SCORES["both"]),
                 "Your choice looks at validation and test together. Whatever has a say in the choice is no test any more.",
             ),
         ),
