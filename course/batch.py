@@ -38,10 +38,17 @@ def log1pexp(x):
 
 
 def stack(x, y):
-    """Two coordinates (...,) as points (..., 2)."""
-    return array_namespace(x).stack([x, y], axis=-1)
+    """Two coordinates (...,) as points (..., 2), each coordinate's values side by side in memory."""
+    xp = array_namespace(x)
+    return xp.moveaxis(xp.stack([x, y]), 0, -1) if x.ndim else xp.stack([x, y])
 
 
 def join(*parts):
-    """Arrays joined along the last axis."""
-    return array_namespace(parts[0]).concat(parts, axis=-1)
+    """Arrays joined along the last axis, whose slices lie each in one piece in memory.
+
+    A sweep's operations then run over its cells, some hundred at a time, not over the two coordinates of one.
+    """
+    xp = array_namespace(parts[0])
+    if parts[0].ndim == 1:
+        return xp.concat(parts)
+    return xp.moveaxis(xp.concat([xp.moveaxis(part, -1, 0) for part in parts]), 0, -1)

@@ -6,9 +6,10 @@
 Each class takes torch's own keywords, checks them as torch does, and is an instance of torch's class,
 so that lr_scheduler, state_dict, hooks, parameter groups, closures and pickling work unchanged; a
 checkpoint of torch's class loads here and the other way round. What differs is the step: it calls the
-rule of `course.rules` for every parameter, and writes the new state into the tensors that torch keeps.
-Every operation of a rule makes a new array: a step of a small network takes 2.0 to 2.6 times as long as
-torch's loop over the parameters (foreach=False), Adafactor and RAdam 1.8, plain SGD 3.6.
+rule of `course.rules`, and writes the new state into the tensors that torch keeps (`adapter.py`).
+
+`fast=True` compiles the rule into one kernel, which takes about the time of torch's fused ones (`fast.py`);
+Adafactor and Muon, which look at matrices, say that they stay as they are.
 
 `foreach` and `fused` choose how torch computes, not what; they are accepted and change nothing.
 `capturable` and `differentiable` would change what a step is, and are refused. So are sparse gradients
@@ -29,6 +30,7 @@ from torch.optim import Optimizer, lr_scheduler, swa_utils
 from torch.optim.optimizer import _get_scalar_dtype
 
 from course import inputs, rules
+from course.adapter import FromRule, with_fast
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam",
@@ -39,123 +41,7 @@ for _module in (lr_scheduler, swa_utils):  # so that `from course.torch_optim.lr
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module
 
 
-class _FromRule:
-    """The adapter: torch's class keeps groups, state and checks; the step is the rule's.
-
-    A class says which rule its settings mean (`_rule`), under which of torch's names the rule's state is
-    kept (`_state`), what torch keeps before the first step (`_start`), and which settings the rule takes
-    (`_hyper`).
-    """
-
-    _state = {}  # the rule's name of a state -> torch's
-    _at_least = torch.float32  # the type to compute in: in float16, squares of gradients above 256 are infinite
-
-    # torch sets this to True for fused=True; while it is False, GradScaler unscales the gradients itself.
-    _step_supports_amp_scaling = property(lambda self: False, lambda self, value: None)
-
-    def add_param_group(self, group):
-        super().add_param_group(group)
-        try:
-            self._accept(self.param_groups[-1])
-        except ValueError:
-            self.param_groups.pop()
-            raise
-
-    def __setstate__(self, state):  # load_state_dict ends here too
-        for group in state["param_groups"]:
-            self._accept(group)
-        super().__setstate__(state)
-
-    def _accept(self, group):
-        name = type(self).__name__
-        for keyword in ("capturable", "differentiable"):
-            if group.get(keyword):
-                raise ValueError(f"{keyword}: got True, expected False; course.torch_optim.{name} has no such step, "
-                                 f"torch.optim.{name} has")
-        if any(p.is_complex() for p in group["params"]):
-            raise ValueError(f"params: got complex parameters, expected real ones; torch.optim.{name} may take them")
-
-    def step(self, closure=None):
-        """One step for every parameter that has a gradient. Returns the closure's loss, if there is one."""
-        for group in self.param_groups:  # its settings may have been changed since
-            self._accept(group)
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        with torch.no_grad():
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._step_one(p, group)
-        return loss
-
-    def _step_one(self, p, group):
-        if p.grad.is_sparse:
-            name = type(self).__name__
-            raise RuntimeError(f"{name}: got a sparse gradient, expected a dense one; torch.optim.{name} or "
-                               "torch.optim.SparseAdam may take it")
-        kept = self.state.get(p) or self._start(p, group)
-        rule = self._rule(p, group)
-        hyper = self._hyper(rule, p, group)
-        t = self._count(kept)
-        dtype = torch.promote_types(p.dtype, self._at_least)
-        theta, g = p.to(dtype), p.grad.to(dtype)
-        present = [name for name in rule.state if kept.get(self._state[name]) is not None]
-        state = {name: kept[self._state[name]].to(dtype) for name in present} | self._numbers(kept, t, hyper)
-        if group.get("maximize"):
-            g = -g
-        decay = group.get("weight_decay", 0)
-        if decay and "weight_decay" not in hyper:
-            if group.get("decoupled_weight_decay"):
-                theta = (1 - hyper["lr"] * decay) * theta
-            else:
-                g = g + decay * theta
-        theta, *state = rule.__wrapped__(theta, g, t, **state, **hyper)
-        p.copy_(theta)
-        for name, value in zip(rule.state, state, strict=True):
-            _write(kept, self._state[name], value, p.dtype)
-        if kept:
-            self.state[p] = kept
-
-    def _start(self, p, group):
-        """What torch keeps for a parameter before its first step, where that is not zero."""
-        return {"step": torch.zeros((), dtype=_get_scalar_dtype())}
-
-    def _count(self, kept):
-        """The number of this step for a parameter, counted where torch counts it."""
-        kept["step"] += 1
-        return int(kept["step"])
-
-    def _numbers(self, kept, t, hyper):
-        """The state that is one number, which torch keeps in a tensor of its scalar type (float32)."""
-        return {}
-
-    def _hyper(self, rule, p, group):
-        """The rule's hyper-parameters, from the group's settings under torch's names."""
-        values = {name: group[name] for name in rule.hyper if name in group}
-        for pair, parts in _PAIRS.items():
-            if pair in group:
-                values |= zip(parts, group[pair], strict=True)
-        return values | {"lr": float(group["lr"])}
-
-
-_PAIRS = {
-    "betas": ("beta1", "beta2"),
-    "etas": ("etaminus", "etaplus"),
-    "step_sizes": ("step_size_min", "step_size_max"),
-}
 _MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
-
-
-def _write(kept, key, value, dtype):
-    """Puts a rule's new state into the tensor that is kept, so that references to it stay good."""
-    if kept.get(key) is None:
-        kept[key] = value.to(dtype)
-    elif isinstance(value, torch.Tensor):
-        kept[key].copy_(value)
-    else:
-        kept[key].fill_(value)
 
 
 @inputs.rule
@@ -165,9 +51,10 @@ def _nesterov_dampened(theta, g, t, b=0.0, *, lr=1e-3, momentum=0.9, dampening=0
     return theta - lr * (g + momentum * b), b
 
 
-class SGD(_FromRule, torch.optim.SGD):
+class SGD(FromRule, torch.optim.SGD):
     """Gradient descent, with momentum, dampening or Nesterov's look-ahead."""
 
+    __init__ = with_fast(torch.optim.SGD)
     _state = {"b": "momentum_buffer"}
 
     def _rule(self, p, group):
@@ -181,12 +68,14 @@ class SGD(_FromRule, torch.optim.SGD):
         return {}
 
     def _count(self, kept):
-        return 1 if kept.get("momentum_buffer") is None else 2  # the rules only ask whether it is the first
+        # the rules only ask whether it is the first
+        return [1 if state.get("momentum_buffer") is None else 2 for state in kept]
 
 
-class Adagrad(_FromRule, torch.optim.Adagrad):
+class Adagrad(FromRule, torch.optim.Adagrad):
     """Each coordinate's step over the root of the sum of its squared gradients."""
 
+    __init__ = with_fast(torch.optim.Adagrad)
     _state = {"G": "sum"}
 
     def _rule(self, p, group):
@@ -196,9 +85,10 @@ class Adagrad(_FromRule, torch.optim.Adagrad):
         return {**super()._start(p, group), "sum": torch.full_like(p, self.defaults["initial_accumulator_value"])}
 
 
-class RMSprop(_FromRule, torch.optim.RMSprop):
+class RMSprop(FromRule, torch.optim.RMSprop):
     """Each coordinate's step over the root of a moving mean of its squared gradients."""
 
+    __init__ = with_fast(torch.optim.RMSprop)
     _state = {"v": "square_avg", "m": "grad_avg", "b": "momentum_buffer"}
 
     def _rule(self, p, group):
@@ -207,18 +97,20 @@ class RMSprop(_FromRule, torch.optim.RMSprop):
         return rules.rmsprop_momentum if group["momentum"] else rules.rmsprop
 
 
-class Adadelta(_FromRule, torch.optim.Adadelta):
+class Adadelta(FromRule, torch.optim.Adadelta):
     """Steps in the units of the parameters."""
 
+    __init__ = with_fast(torch.optim.Adadelta)
     _state = {"v": "square_avg", "u": "acc_delta"}
 
     def _rule(self, p, group):
         return rules.adadelta
 
 
-class Adam(_FromRule, torch.optim.Adam):
+class Adam(FromRule, torch.optim.Adam):
     """Momentum over the root of the mean square; with amsgrad, over the largest so far."""
 
+    __init__ = with_fast(torch.optim.Adam)
     _state = {**_MOMENTS, "v_max": "max_exp_avg_sq"}
 
     def _rule(self, p, group):
@@ -228,23 +120,27 @@ class Adam(_FromRule, torch.optim.Adam):
 class AdamW(Adam, torch.optim.AdamW):
     """Adam with weight decay outside the gradient."""
 
+    __init__ = with_fast(torch.optim.AdamW)
+
     def _rule(self, p, group):
         plain = group["decoupled_weight_decay"] and not group["amsgrad"]
         return rules.adamw if plain else super()._rule(p, group)
 
 
-class Adamax(_FromRule, torch.optim.Adamax):
+class Adamax(FromRule, torch.optim.Adamax):
     """Adam with the largest recent gradient below."""
 
+    __init__ = with_fast(torch.optim.Adamax)
     _state = {"m": "exp_avg", "u": "exp_inf"}
 
     def _rule(self, p, group):
         return rules.adamax
 
 
-class NAdam(_FromRule, torch.optim.NAdam):
+class NAdam(FromRule, torch.optim.NAdam):
     """Adam with Nesterov's look-ahead."""
 
+    __init__ = with_fast(torch.optim.NAdam)
     _state = {**_MOMENTS, "p": "mu_product"}
 
     def _rule(self, p, group):
@@ -259,18 +155,20 @@ class NAdam(_FromRule, torch.optim.NAdam):
         return {"p": product / mu if mu else 0.0}
 
 
-class RAdam(_FromRule, torch.optim.RAdam):
+class RAdam(FromRule, torch.optim.RAdam):
     """Adam that waits with its denominator."""
 
+    __init__ = with_fast(torch.optim.RAdam)
     _state = _MOMENTS
 
     def _rule(self, p, group):
         return rules.radam
 
 
-class Rprop(_FromRule, torch.optim.Rprop):
+class Rprop(FromRule, torch.optim.Rprop):
     """A step size of its own for each coordinate."""
 
+    __init__ = with_fast(torch.optim.Rprop)
     _state = {"previous": "prev", "size": "step_size"}
     _at_least = torch.float16  # torch takes the sign of a product that may be 0 in float16
 
@@ -287,9 +185,10 @@ class Rprop(_FromRule, torch.optim.Rprop):
         return hyper
 
 
-class ASGD(_FromRule, torch.optim.ASGD):
+class ASGD(FromRule, torch.optim.ASGD):
     """Averaged SGD; the average is state[p]["ax"]."""
 
+    __init__ = with_fast(torch.optim.ASGD)
     _state = {"a": "ax", "eta": "eta"}
 
     def _rule(self, p, group):
@@ -303,17 +202,19 @@ class ASGD(_FromRule, torch.optim.ASGD):
     def _numbers(self, kept, t, hyper):
         return {"eta": kept["eta"].item()}
 
-    def _step_one(self, p, group):
-        super()._step_one(p, group)
-        kept = self.state[p]  # torch keeps the weight of the next average as well
-        kept["mu"].fill_(1 / max(1, int(kept["step"]) - group["t0"]))
-        for name in ("eta", "mu"):  # torch rounds both, also where a checkpoint has put them into float64
-            kept[name].copy_(kept[name].to(_get_scalar_dtype()))
+    def _take(self, batch):
+        super()._take(batch)
+        for _, kept in batch.members:  # torch keeps the weight of the next average as well
+            kept["mu"].fill_(1 / max(1, batch.t - batch.group["t0"]))
+            for name in ("eta", "mu"):  # torch rounds both, also where a checkpoint has put them into float64
+                kept[name].copy_(kept[name].to(_get_scalar_dtype()))
 
 
-class Adafactor(_FromRule, torch.optim.Adafactor):
+class Adafactor(FromRule, torch.optim.Adafactor):
     """A mean square for every row and column in place of every entry."""
 
+    __init__ = with_fast(torch.optim.Adafactor)
+    _by_coordinate = False
     _state = {"R": "row_var", "C": "col_var", "v": "variance"}
 
     def _rule(self, p, group):
@@ -325,9 +226,11 @@ class Adafactor(_FromRule, torch.optim.Adafactor):
         return {**super()._hyper(rule, p, group), "eps1": eps1, "eps2": eps2}
 
 
-class Muon(_FromRule, torch.optim.Muon):
+class Muon(FromRule, torch.optim.Muon):
     """Momentum made orthogonal, for matrices."""
 
+    __init__ = with_fast(torch.optim.Muon)
+    _by_coordinate = False
     _state = {"b": "momentum_buffer"}
 
     def _rule(self, p, group):
@@ -337,7 +240,7 @@ class Muon(_FromRule, torch.optim.Muon):
         return {}
 
     def _count(self, kept):
-        return 1  # the rule asks for no number, and torch keeps none
+        return [1] * len(kept)  # the rule asks for no number, and torch keeps none
 
     def _hyper(self, rule, p, group):
         if p.ndim != 2:

@@ -290,8 +290,11 @@ def test_defaults_and_keywords_are_torchs(cls):
     torchs = getattr(torch.optim, cls.__name__)
     model = network(cls.__name__)
     assert cls(model.parameters()).defaults == torchs(model.parameters()).defaults
-    assert inspect.signature(cls) == inspect.signature(torchs)
-    assert inspect.signature(cls.__init__) == inspect.signature(torchs.__init__)
+    for ours, theirs in ((cls, torchs), (cls.__init__, torchs.__init__)):
+        signature = inspect.signature(ours)
+        *same, fast = signature.parameters.values()
+        assert signature.replace(parameters=same) == inspect.signature(theirs)
+        assert (fast.name, fast.default, fast.kind) == ("fast", False, fast.KEYWORD_ONLY)
     assert issubclass(cls, torchs) and issubclass(torch_optim.AdamW, torch_optim.Adam)
 
 
@@ -414,3 +417,43 @@ def test_modules_of_torch_optim_are_found():
 def test_every_dense_class_of_torch_is_here():
     theirs = {name for name in torch.optim.__all__ if isinstance(getattr(torch.optim, name, None), type)}
     assert theirs - {cls.__name__ for cls in OURS} == set(NO_RULE)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "NAdam"])
+def test_small_large_transposed_and_replaced_parameters(name):
+    """Small ones step together, in arrays of at most 2**14 entries; memory that was replaced is not written to."""
+    shapes = ((100, 90), (80, 100), (90, 90), (7,), (), (3, 5), (1, 1))
+    settings = {"lr": 0.01} | ({"momentum": 0.9} if name == "SGD" else {})
+    ends = []
+    for optimizer_class in pair(name):
+        rng = torch.Generator().manual_seed(0)
+        params = [torch.nn.Parameter(torch.randn(shape, generator=rng, dtype=torch.float64)) for shape in shapes]
+        params.append(torch.nn.Parameter(torch.randn(6, 4, generator=rng, dtype=torch.float64).t()))
+        params.append(torch.nn.Parameter(torch.randn(9, generator=rng)))  # float32
+        optimizer = optimizer_class(params, **settings)
+        for step in range(8):
+            if step in (3, 6):
+                before = params[3].data, params[5].data
+                kept = [data.clone() for data in before]
+                params[3].data, params[5].data = (data.clone() for data in before)
+            for i, p in enumerate(params):
+                p.grad = torch.randn(p.shape, generator=rng, dtype=torch.float64).to(p.dtype)
+                if i == 2 and step % 2:
+                    p.grad = p.grad.t().contiguous().t()
+            versions = [p._version for p in params]
+            optimizer.step()
+            assert all(p._version > version for p, version in zip(params, versions, strict=True))
+            if step >= 3:
+                assert all(torch.equal(data, was) for data, was in zip(before, kept, strict=True))
+        ends.append(params)
+    assert max(apart(a.detach(), b.detach()) for a, b in zip(*ends, strict=True)) <= 1e-6
+    assert max(apart(a.detach(), b.detach()) for a, b in zip(*ends, strict=True) if a.dtype == torch.float64) <= 1e-12
+
+
+def test_autograd_sees_that_a_small_parameter_was_changed():
+    p = torch.nn.Parameter(torch.ones(3))
+    optimizer, loss = torch_optim.SGD([p], lr=0.1), (p**2).sum()
+    loss.backward(retain_graph=True)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()

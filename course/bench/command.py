@@ -5,6 +5,7 @@ import sys
 
 BENCHES = {
     "grading": "a verdict's cost beside nbgrader's, in one interleaved run; memory; the hostile set",
+    "speed": "rules beside torch's kernels and the memory's bandwidth, sweeps beside loops: a table of ratios",
     "verdicts": "right and wrong answers over many seeds, and every one-token change of the solutions",
 }
 
