@@ -194,18 +194,36 @@ def show(alt):
     `plt.show()`.  Raises ValueError if `alt` does not describe the figure, or if an axis lacks its labels
     or a title that states the finding (`ax.set_axis_off()` waives the labels).
     """
-    if not isinstance(alt, str) or len(alt.strip()) < _SHORTEST_ALT:
-        raise wrong("alt", alt, "a sentence that says what the figure shows")
+    require_alt(alt)
     if not plt.get_fignums():
         raise ValueError("show: there is no figure; draw one first, in the same cell")
-    fig, alt = plt.gcf(), " ".join(alt.split())
+    fig = plt.gcf()
+    arrange_and_check(fig)
+    publish(fig, as_html(fig, " ".join(alt.split())), alt)
+
+
+def require_alt(alt):
+    """Raise ValueError unless `alt` is a text that can describe a figure."""
+    if not isinstance(alt, str) or len(alt.strip()) < _SHORTEST_ALT:
+        raise wrong("alt", alt, "a sentence that says what the figure shows")
+
+
+def arrange_and_check(fig):
+    """Lay out a figure; raise ValueError where an axis lacks words or a title does not fit."""
     _require_words(fig)
     arrange(fig)
     _require_room(fig)
+
+
+def publish(fig, document, alt, more=None):
+    """Display the HTML `document` of a figure in a notebook, or `plt.show()` elsewhere; then close the figure.
+
+    more: other forms of the same output, {MIME type: data}.
+    """
     if _in_notebook():
         from IPython.display import display
 
-        display({"text/html": as_html(fig, alt), "text/plain": alt}, raw=True)
+        display({"text/html": document, "text/plain": " ".join(alt.split()), **(more or {})}, raw=True)
     else:
         plt.show()
     plt.close(fig)

@@ -148,6 +148,9 @@ def test_stages_run_on_one_thread_and_leave_the_learners_progress_alone(monkeypa
     ("device: mps", "device: cuda", True),
     ('<img src="data:image/png;base64,iVBO+/=" alt="a">', '<img src="data:image/png;base64,QUJD" alt="a">', True),
     ('<img src="data:image/png;base64,iVBO" alt="a">', '<img src="data:image/png;base64,iVBO" alt="b">', False),
+    ('"table": "data:application/octet-stream;base64,AAAA"', '"table": "data:application/octet-stream;base64,BB="', True),
+    ('"values": ["0.1"], "layout": "data:application/json;base64,e30="',
+     '"values": ["0.2"], "layout": "data:application/json;base64,e30="', False),
     ("steps: 12", "steps: 13", False),
 ])
 def test_notebooks_may_differ_in_pictures_and_device_alone(one, other, same):

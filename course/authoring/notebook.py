@@ -16,6 +16,7 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+WIDGET = "application/vnd.jupyter.widget-view+json"
 STALE = 10  # seconds; a write takes milliseconds, so an older temporary file was left by a killed build
 CELL_METADATA = ("tags", "nbgrader", "jupyter", "slideshow", "deletable", "editable")
 
@@ -122,6 +123,8 @@ def _output(output, count):
         output.execution_count = count
     if "metadata" in output:
         output.metadata = nbformat.from_dict({})
+    if "data" in output:
+        output.data.pop(WIDGET, None)  # its model ends with the kernel; the picture beside it stays
     return output
 
 

@@ -11,7 +11,7 @@ from course.grading.export import Refused, frozen, leaks
 TOP = ("LICENSE", "pyproject.toml", "constraints.txt", ".gitignore", ".devcontainer/devcontainer.json")
 LOCAL = re.compile(r"exercises/\w+\.ipynb")  # what is said of these does not matter: they are not handed out
 PAGES = (atlas.PAGE, picture.PICTURE)
-PACKAGE = ("*.py", "*.mplstyle", "data/*.csv", "data/*.txt", "authoring/sanitize.cfg")
+PACKAGE = ("*.py", "*.js", "*.mplstyle", "data/*.csv", "data/*.txt", "authoring/sanitize.cfg")
 
 # Of the folders below course/ that the lessons do not import, what the commands of a class need: `course test`.
 AUTHORING = {"authoring/__init__.py", "authoring/suite.py", "authoring/sanitize.cfg"}
