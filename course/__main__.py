@@ -25,6 +25,8 @@ COMMANDS = [
     ("parity", "hold every rule beside torch's class and print the largest difference", "course.authoring.parity:main"),
     ("mutants", "change every token of the rules and schedules, and show that the tests see it", "course.authoring.mutants:main"),
     ("progress", "print which exercises are solved", "course.progress:main"),
+    ("site", "write every lesson as HTML that works offline from a folder", "course.authoring.site:main"),
+    ("slides", "write a lesson as slides for a browser, offline too", "course.authoring.slides:main"),
     ("export", "write what a class is given, or a course folder for nbgrader", "course.grading.export:main"),
 ]
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from browser import chromium, tab  # noqa: F401, for every module of e2e tests
 
 from course.authoring import parity
 

@@ -95,7 +95,7 @@ def test_only_what_learners_need_is_in_it(files):
     }
     assert not [name for name in files if re.match(r"course/(grading|bench)/|course/authoring/(?!suite|sanitize|__)", name)]
     assert {name.rpartition(".")[2] for name in files if name.startswith("course/")} == {
-        "py", "json", "mplstyle", "csv", "txt", "cfg",
+        "py", "json", "mplstyle", "csv", "txt", "cfg", "js",
     }  # fmt: skip
     modules = {name for name in files if name.startswith("course/exercises/") and name.endswith(".py")}
     assert modules == {f"course/exercises/{name}.py" for name in ("__init__", "blank", "stored")}

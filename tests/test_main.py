@@ -117,11 +117,13 @@ def names_run(**options):
 
 
 def test_options_choose_the_stages():
-    assert names_run() == ["ruff", "tests", "notebooks", "exercises", "build"]
+    assert names_run() == ["ruff", "tests", "browser", "notebooks", "exercises", "build"]
     assert names_run(quick=True) == ["ruff", "tests", "exercises", "build"]
     assert names_run(k="adam") == ["ruff", "tests"]
     tests = next(command for name, command, _, _ in suite.stages(k="adam") if name == "tests")
-    assert tests[-2:] == ["-k", "adam"]
+    assert tests[-2:] == ["-k", "adam"] and "--ignore-glob=*test_e2e_*" in tests
+    browser = next(command for name, command, _, _ in suite.stages() if name == "browser")
+    assert browser[-1].endswith("test_e2e_site.py") and not any(part.endswith("tests") for part in browser)
 
 
 def test_a_failing_stage_stops_neither_the_others_nor_the_summary(monkeypatch, capfd):

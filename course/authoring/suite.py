@@ -21,7 +21,7 @@ MOST_WORKERS = 8  # each imports torch, which costs about 300 MB
 def main(argv):
     """Run the stages that the options ask for: 0 when all of them passed, else 1."""
     parser = argparse.ArgumentParser(prog="python3 -m course test", description="Run every test of the course.")
-    parser.add_argument("--quick", action="store_true", help="leave out the notebooks")
+    parser.add_argument("--quick", action="store_true", help="leave out the notebooks and the browser")
     parser.add_argument("-k", metavar="EXPR", help="only the tests whose names match, as in pytest -k")
     options = parser.parse_args(argv)
     results = [run_stage(*stage) for stage in stages(options.quick, options.k)]
@@ -38,7 +38,8 @@ def stages(quick=False, k=None):
     full = "" if (ROOT / "solutions").is_dir() else "in the full repository"
     python, course = sys.executable, str(ROOT / "course")
     pytest = [python, "-m", "pytest", "-q", "-n", str(workers())]
-    tests = [*pytest, "tests", *(["-k", k] if k else [])]
+    tests = [*pytest, "tests", "--ignore-glob=*test_e2e_*", *(["-k", k] if k else [])]
+    browser = [*pytest, "-rs", "--dist", "loadfile", *map(str, sorted((ROOT / "tests").glob("test_e2e_*.py")))]
     notebooks = [
         *pytest,
         "--dist",
@@ -55,6 +56,7 @@ def stages(quick=False, k=None):
     return [
         ("ruff", [python, "-m", "ruff", "check", "."], {}, full),
         ("tests", tests, {"MPLBACKEND": "Agg"}, full),
+        ("browser", browser, {"MPLBACKEND": "Agg"}, full or selected or ("--quick" if quick else "")),
         ("notebooks", notebooks, {} if full else forked(), selected or ("--quick" if quick else "")),
         ("exercises", [python, course, "check"], {}, full or selected),
         ("build", [python, course, "build", "--check"], {}, full or selected),
