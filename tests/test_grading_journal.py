@@ -87,3 +87,12 @@ def test_a_measure_changes_with_the_solution(tmp_path):
     one = measure_of("08_adam", tmp_path)
     (tmp_path / "08_adam.ipynb").write_text("two")
     assert measure_of("08_adam", tmp_path) != one
+
+
+def test_all_of_a_long_secret_counts():
+    from types import SimpleNamespace
+
+    from course.grading.journal import print_of
+
+    one = SimpleNamespace(problem="", data=b"x")
+    assert print_of(one, b"s" * 64 + b"1", "m") != print_of(one, b"s" * 64 + b"2", "m")

@@ -70,7 +70,8 @@ def _key(one):
 def print_of(submission, secret, measure):
     """A digest of all that a verdict depends on. measure: of the lesson's solution, from `measure_of`."""
     parts = [str(VERSION), submission.problem, measure, hashlib.sha256(submission.data).hexdigest()]
-    return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), key=secret[:64], digest_size=16).hexdigest()
+    key = hashlib.sha256(secret).digest()  # all of it, however long
+    return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), key=key, digest_size=16).hexdigest()
 
 
 def measure_of(lesson, solutions=None):
