@@ -1,6 +1,7 @@
 """The journal: what was graded stays graded, and counts only as long as nothing that matters has changed."""
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -79,7 +80,9 @@ def test_a_print_changes_with_all_that_a_verdict_depends_on():
     first = print_of(submission(), SECRET, "m")
     assert first == print_of(submission(learner="bob"), SECRET, "m")  # who it is, is the key
     assert len({first, print_of(submission(data=b"[]"), SECRET, "m"), print_of(submission(), SECRET + b"!", "m"),
-                print_of(submission(), SECRET, "n"), print_of(submission(problem="x"), SECRET, "m")}) == 5  # fmt: skip
+                print_of(submission(), SECRET, "n"), print_of(submission(problem="x"), SECRET, "m"),
+                print_of(replace(submission(), platform_id="7"), SECRET, "m"),
+                print_of(submission(), SECRET, "m", "none")}) == 7  # fmt: skip
 
 
 def test_a_measure_changes_with_the_solution(tmp_path):
@@ -90,9 +93,4 @@ def test_a_measure_changes_with_the_solution(tmp_path):
 
 
 def test_all_of_a_long_secret_counts():
-    from types import SimpleNamespace
-
-    from course.grading.journal import print_of
-
-    one = SimpleNamespace(problem="", data=b"x")
-    assert print_of(one, b"s" * 64 + b"1", "m") != print_of(one, b"s" * 64 + b"2", "m")
+    assert print_of(submission(), b"s" * 64 + b"1", "m") != print_of(submission(), b"s" * 64 + b"2", "m")

@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from course.exercises.blank import OPTIMIZERS, Blank, cases
+from course.exercises.blank import OPTIMIZERS, Blank, cases, telling
 from course.mistakes import Mistake
 
 
@@ -104,6 +104,10 @@ def _given(errors, *, scale=None, before=False, last=False, start=True, at_best=
         return w if last or "shared" in errors else best, lowest
 
     return loop
+
+
+def _always(g, clip):
+    return g * clip / np.linalg.norm(g)
 
 
 _ERRORS = {
@@ -232,7 +236,7 @@ def _not_rounded(budget, classes, width):
 BLANKS = (
     Blank(
         name="14_image_text_speech.train",
-        inputs=_loops,
+        inputs=telling(_loops, _given(()), _given((), scale=_always)),
         outputs=("w", "loss"),
         points=3,
         tolerance=1e-5,  # torch's clip_grad_norm_ adds 1e-6 to the norm
@@ -255,7 +259,7 @@ BLANKS = (
             ),
             Mistake(
                 "always_scaled",
-                _given((), scale=lambda g, clip: g * clip / np.linalg.norm(g)),
+                _given((), scale=_always),
                 "You gave every gradient the norm clip. One that is shorter stays as it is: the factor is at most 1.",
             ),
             Mistake(

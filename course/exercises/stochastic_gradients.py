@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, telling
 from course.exercises.repair import errors_left
 from course.mistakes import Mistake
 
@@ -86,6 +86,14 @@ def _noise_inputs(rng):
 
 def _batch(noise, sigma, n):
     return sigma**2 * n / (sigma**2 + noise**2 * (n - 1))
+
+
+def _smallest(noise, sigma, n):
+    return math.ceil(_batch(noise, sigma, n))
+
+
+def _with_n(noise, sigma, n):
+    return math.ceil(sigma**2 * n / (sigma**2 + noise**2 * n))
 
 
 # same_floor_rate
@@ -258,7 +266,7 @@ BLANKS = (
     ),
     Blank(
         name="03_stochastic_gradients.batch_for_noise",
-        inputs=cases(_noise_inputs, count=30),
+        inputs=telling(cases(_noise_inputs, count=30), _smallest, _with_n),
         points=2,
         hints=(
             "Write down the mean square error of a batch of B rows drawn without replacement (lesson, section 2), and "
@@ -311,7 +319,7 @@ BLANKS = (
             ),
             Mistake(
                 "n_for_n_minus_1",
-                lambda noise, sigma, n: math.ceil(sigma**2 * n / (sigma**2 + noise**2 * n)),
+                _with_n,
                 "Your factor for the draw is (n - B)/n. It is (n - B)/(n - 1): a batch of one row must have all of its "
                 "noise, sigma.",
             ),

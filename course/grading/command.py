@@ -117,7 +117,7 @@ def _grade(options, tier, lessons, taken, setup, journal):
         """The submissions that are to be graded, read one at a time; the others have their Result at once."""
         for submission in taken:
             key = submission.learner, submission.lesson, submission.source
-            prints[key] = print_of(submission, setup.secret, measures.get(submission.lesson, ""))
+            prints[key] = print_of(submission, setup.secret, measures.get(submission.lesson, ""), tier.name)
             result = journal.get(submission, prints[key])
             if result is None and (submission.problem or submission.lesson not in measures):
                 result = _unread(submission, measures)

@@ -67,17 +67,20 @@ def _key(one):
     return tuple(text.encode("utf-8", "surrogatepass") for text in (one.learner, one.lesson, one.source))
 
 
-def print_of(submission, secret, measure):
-    """A digest of all that a verdict depends on. measure: of the lesson's solution, from `measure_of`."""
-    parts = [str(VERSION), submission.problem, measure, hashlib.sha256(submission.data).hexdigest()]
+def print_of(submission, secret, measure, tier=""):
+    """A digest of all that a Result depends on. measure: of the lesson's solution, from `measure_of`. tier: a sandbox."""
+    parts = [str(VERSION), tier, submission.platform_id, submission.problem, measure,
+             hashlib.sha256(submission.data).hexdigest()]  # fmt: skip
     key = hashlib.sha256(secret).digest()  # all of it, however long
     return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), key=key, digest_size=16).hexdigest()
 
 
 def measure_of(lesson, solutions=None):
-    """A digest of what a lesson's answers are measured by: its solution, and the modules that define its blanks."""
+    """A digest of what a lesson's answers are measured by: its solution, its blanks, and the code that judges."""
     digest = hashlib.sha256()
     path = Path(solutions or exercises.ROOT / "solutions") / f"{lesson}.ipynb"
-    for file in (path, *sorted(Path(exercises.__file__).parent.glob("*.py"))):
+    package = Path(exercises.__file__).parent.parent
+    code = [*package.glob("exercises/*.py"), *package.glob("grading/*.py"), package / "check.py"]
+    for file in (path, *sorted(code)):
         digest.update(file.read_bytes() if file.is_file() else b"-")
     return digest.hexdigest()
