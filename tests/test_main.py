@@ -118,6 +118,7 @@ def names_run(**options):
 
 def test_options_choose_the_stages():
     assert names_run() == ["ruff", "tests", "browser", "notebooks", "exercises", "build"]
+    assert names_run(every=True) == ["ruff", "tests", "long", "browser", "notebooks", "exercises", "build"]
     assert names_run(quick=True) == ["ruff", "tests", "exercises", "build"]
     assert names_run(k="adam") == ["ruff", "tests"]
     tests = next(command for name, command, _, _ in suite.stages(k="adam") if name == "tests")
@@ -130,7 +131,7 @@ def test_a_failing_stage_stops_neither_the_others_nor_the_summary(monkeypatch, c
     python = [sys.executable, "-c"]
     stages = [("first", [*python, "raise SystemExit(3)"], {}, ""), ("second", [*python, "print('ran')"], {}, ""),
               ("third", [], {}, "--quick")]
-    monkeypatch.setattr(suite, "stages", lambda quick, k: stages)
+    monkeypatch.setattr(suite, "stages", lambda quick, k, every: stages)
     assert suite.main([]) == 1
     said = capfd.readouterr().out
     assert "ran" in said

@@ -15,6 +15,8 @@ from course.lab import jupyter_environ
 ROOT = Path(__file__).resolve().parent.parent.parent
 SANITIZE = Path(__file__).with_name("sanitize.cfg")
 CELL_SECONDS = 120  # twice what a whole notebook may take on two cores
+# Tests that take minutes: hostile notebooks in the sandbox, a class graded and killed, a cluster, compiled kernels.
+LONG = ("test_grading_hostile.py", "test_grading_command.py", "test_grading_cluster.py", "test_fast.py")
 MOST_WORKERS = 8  # each imports torch, which costs about 300 MB
 
 
@@ -22,14 +24,15 @@ def main(argv):
     """Run the stages that the options ask for: 0 when all of them passed, else 1."""
     parser = argparse.ArgumentParser(prog="python3 -m course test", description="Run every test of the course.")
     parser.add_argument("--quick", action="store_true", help="leave out the notebooks and the browser")
+    parser.add_argument("--all", action="store_true", help="also the long tests, of grading and of compiled kernels")
     parser.add_argument("-k", metavar="EXPR", help="only the tests whose names match, as in pytest -k")
     options = parser.parse_args(argv)
-    results = [run_stage(*stage) for stage in stages(options.quick, options.k)]
+    results = [run_stage(*stage) for stage in stages(options.quick, options.k, options.all)]
     print(summary(results), flush=True)
     return int(any(result == "FAILED" for _, result, _ in results))
 
 
-def stages(quick=False, k=None):
+def stages(quick=False, k=None, every=False):
     """Each stage as (name, command, extra environment variables, why it is left out or "").
 
     A copy for a class has no solutions and no tests: only its lessons can be run.
@@ -38,7 +41,9 @@ def stages(quick=False, k=None):
     full = "" if (ROOT / "solutions").is_dir() else "in the full repository"
     python, course = sys.executable, str(ROOT / "course")
     pytest = [python, "-m", "pytest", "-q", "-n", str(workers())]
-    tests = [*pytest, "tests", "--ignore-glob=*test_e2e_*", *(["-k", k] if k else [])]
+    left = [] if k else [f"--ignore=tests/{name}" for name in LONG]  # for the stage "long"
+    tests = [*pytest, "tests", "--ignore-glob=*test_e2e_*", *left, *(["-k", k] if k else [])]
+    long = [*pytest, *(f"tests/{name}" for name in LONG)]
     browser = [*pytest, "-rs", "--dist", "loadfile", *map(str, sorted((ROOT / "tests").glob("test_e2e_*.py")))]
     notebooks = [
         *pytest,
@@ -56,6 +61,7 @@ def stages(quick=False, k=None):
     return [
         ("ruff", [python, "-m", "ruff", "check", "."], {}, full),
         ("tests", tests, {"MPLBACKEND": "Agg"}, full),
+        ("long", long, {"MPLBACKEND": "Agg"}, full or selected or ("" if every else "--all runs it")),
         ("browser", browser, {"MPLBACKEND": "Agg"}, full or selected or ("--quick" if quick else "")),
         ("notebooks", notebooks, {} if full else forked(), selected or ("--quick" if quick else "")),
         ("exercises", [python, course, "check"], {}, full or selected),
