@@ -4,13 +4,9 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import Blank, cases, log_uniform
 from course.exercises.repair import errors_left
 from course.mistakes import Mistake
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 # flattest
@@ -73,9 +69,9 @@ def _without_the_first(rates, curvature):
 def _ramp_inputs(rng):
     """Ramps that come back before their end; no size near 1 there and no factor near 0."""
     while True:
-        curvature, n = _log_uniform(rng, 0.05, 50), int(rng.integers(20, 160))
+        curvature, n = log_uniform(rng, 0.05, 50), int(rng.integers(20, 160))
         call = {
-            "lo": _log_uniform(rng, 1e-3, 0.3) / curvature,
+            "lo": log_uniform(rng, 1e-3, 0.3) / curvature,
             "hi": float(rng.uniform(25, 100)) / curvature,
             "n": n,
             "curvature": curvature,
@@ -204,12 +200,12 @@ _OTHERS = (
 def _curve(rng):
     """Recorded rates and losses of a range test: flat, falling, thrown about."""
     n, keep = int(rng.integers(40, 80)), float(rng.uniform(0.7, 0.95))
-    lr = np.exp(np.cumsum(rng.uniform(0.05, 0.25, n))) * _log_uniform(rng, 1e-5, 1e-3)
+    lr = np.exp(np.cumsum(rng.uniform(0.05, 0.25, n))) * log_uniform(rng, 1e-5, 1e-3)
     x, turn = np.linspace(0, 1, n), rng.uniform(0.55, 0.7)
     loss = 2.3 - rng.uniform(0.8, 1.5) / (1 + np.exp(-(x - rng.uniform(0.3, 0.45)) / 0.05))
     loss = loss + rng.choice([0.04, 0.002]) * rng.normal(size=n)
     thrown = np.maximum(x - turn, 0) / (1 - turn)
-    return {"lr": lr, "loss": loss + thrown * rng.uniform(0.2, 1, n) * _log_uniform(rng, 5, 1e5), "keep": keep}
+    return {"lr": lr, "loss": loss + thrown * rng.uniform(0.2, 1, n) * log_uniform(rng, 5, 1e5), "keep": keep}
 
 
 def _is_clear(lr, loss, keep):
@@ -255,8 +251,8 @@ def _trials(share, chance):
 def _search_inputs(rng):
     """Half of the windows run over an end of the range; the number of trials keeps clear of whole ones."""
     while True:
-        low = _log_uniform(rng, 1e-6, 1e-2)
-        high = low * _log_uniform(rng, 100, 1e6)
+        low = log_uniform(rng, 1e-6, 1e-2)
+        high = low * log_uniform(rng, 100, 1e6)
         factor, chance = float(rng.uniform(1.3, 4)), float(rng.uniform(0.5, 0.99))
         span = math.log(high / low)
         edge = math.log(factor) * rng.uniform(0.05, 0.95)  # how far from an end the best is
@@ -298,7 +294,7 @@ def _scores(rng):
     """Validation losses of 6 to 12 rates, in any order; a fold is hard or easy for all of them."""
     k, folds = int(rng.integers(6, 13)), int(rng.integers(4, 9))
     rates = np.exp(rng.uniform(np.log(1e-3), np.log(10), k))
-    depth = np.abs(np.log(rates / _log_uniform(rng, 0.03, 0.5))) ** 1.5 * rng.uniform(0.02, 0.06)
+    depth = np.abs(np.log(rates / log_uniform(rng, 0.03, 0.5))) ** 1.5 * rng.uniform(0.02, 0.06)
     noise = 0.05 * rng.normal(size=(k, folds)) * rng.uniform(0.3, 1.5, (k, 1))
     return {"rates": rates, "scores": 0.4 + depth[:, None] + 0.1 * rng.normal(size=folds) + noise}
 

@@ -6,12 +6,8 @@ import operator
 
 import numpy as np
 
-from course.exercises.blank import OPTIMIZERS, Blank, cases, telling
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, telling
 from course.mistakes import Mistake
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 # train
@@ -210,14 +206,14 @@ def _count(hidden, classes, width, gates=3, biases=2, embed=True, out=True):
 
 def _budget(rng):
     """A number of parameters that a whole width does not use up, and that keeps clear of the next."""
-    classes, width, hidden = int(rng.integers(60, 400)), int(rng.integers(16, 129)), int(_log_uniform(rng, 15, 600))
+    classes, width, hidden = int(rng.integers(60, 400)), int(rng.integers(16, 129)), int(log_uniform(rng, 15, 600))
     low, high = _count(hidden, classes, width), _count(hidden + 1, classes, width)
     return {"budget": int(low + rng.uniform(0.15, 0.85) * (high - low)), "classes": classes, "width": width}
 
 
 def _spent(rng):
     """A budget that a whole width uses up to the last parameter."""
-    classes, width, hidden = int(rng.integers(60, 400)), int(rng.integers(16, 129)), int(_log_uniform(rng, 15, 600))
+    classes, width, hidden = int(rng.integers(60, 400)), int(rng.integers(16, 129)), int(log_uniform(rng, 15, 600))
     return {"budget": _count(hidden, classes, width), "classes": classes, "width": width}
 
 

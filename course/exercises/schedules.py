@@ -4,13 +4,9 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import SCHEDULES, Blank, cases
+from course.exercises.blank import SCHEDULES, Blank, cases, log_uniform
 from course.exercises.repair import errors_left
 from course.mistakes import Mistake
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 def _milestone(errors, late=0):
@@ -62,7 +58,7 @@ def _milestone_call(rng, place, whole):
     milestones = sorted(int(m) for m in rng.choice(np.arange(2, 20), size=3, replace=False))
     return {
         "t": _PLACES[place](rng, int(rng.choice(milestones)), batches),
-        "lr": _log_uniform(rng, 1e-3, 1),
+        "lr": log_uniform(rng, 1e-3, 1),
         "milestones": milestones,
         "gamma": float(rng.uniform(0.1, 0.7)),
         "rows": rows,
@@ -133,7 +129,7 @@ def _script_call(rng, stage):
     warmup, T_max = int(rng.integers(2, 30)), int(rng.integers(20, 200))
     return {
         "t": stage(rng, warmup, T_max),
-        "lr": _log_uniform(rng, 1e-3, 1),
+        "lr": log_uniform(rng, 1e-3, 1),
         "start_factor": float(rng.uniform(0.01, 0.5)),
         "warmup": warmup,
         "T_max": T_max,
@@ -174,7 +170,7 @@ def _plateau_inputs(rng):
     losses = 0.5 + 0.5 * np.exp(-np.arange(8) / rng.uniform(1, 3)) + 0.12 * rng.standard_normal(8)
     return {
         "losses": np.round(losses, 1),
-        "lr": _log_uniform(rng, 1e-2, 1),
+        "lr": log_uniform(rng, 1e-2, 1),
         "factor": float(rng.uniform(0.4, 0.8)),
         "patience": int(rng.integers(1, 3)),
     }
@@ -202,7 +198,7 @@ def _lengths(rates, curvature, sigma, start):
 
 
 def _noise_inputs(rng):
-    curvature, count = _log_uniform(rng, 0.1, 10), int(rng.integers(2, 9))
+    curvature, count = log_uniform(rng, 0.1, 10), int(rng.integers(2, 9))
     first, last = rng.uniform(0.1, 0.7) / curvature, rng.uniform(0.02, 0.1) / curvature
     rates = np.geomspace(first, last, count) * rng.uniform(0.7, 1.1, count)
     return {
@@ -487,8 +483,8 @@ BLANKS = (
         name="10_schedules.even_warmup",
         inputs=cases(
             lambda rng: {
-                "t": int(_log_uniform(rng, 1, 60)),
-                "lr": _log_uniform(rng, 1e-4, 1),
+                "t": int(log_uniform(rng, 1, 60)),
+                "lr": log_uniform(rng, 1e-4, 1),
                 "beta1": float(rng.uniform(0.5, 0.97)),
             }
         ),

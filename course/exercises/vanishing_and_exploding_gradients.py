@@ -4,14 +4,10 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases
+from course.exercises.blank import Blank, cases, log_uniform
 from course.mistakes import Mistake
 
 _LESSON = "12_vanishing_and_exploding_gradients"
-
-
-def _log_uniform(rng, low, high):
-    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 # 1. Clipping
@@ -19,9 +15,9 @@ def _log_uniform(rng, low, high):
 
 def _gradients(rng):
     """Three gradients of unlike sizes; about half of the cases are clipped."""
-    grads = [_log_uniform(rng, 1e-4, 30) * rng.standard_normal(shape) for shape in ((3, 2), (2,), (4,))]
+    grads = [log_uniform(rng, 1e-4, 30) * rng.standard_normal(shape) for shape in ((3, 2), (2,), (4,))]
     norm = math.sqrt(sum(float((g**2).sum()) for g in grads))
-    return {**dict(zip(("see", "keep", "say"), grads, strict=True)), "max_norm": norm * _log_uniform(rng, 0.05, 8)}
+    return {**dict(zip(("see", "keep", "say"), grads, strict=True)), "max_norm": norm * log_uniform(rng, 0.05, 8)}
 
 
 def _clipping(factor, together=True):
@@ -51,9 +47,9 @@ def _bound(square):
 
 def _lost_inputs(rng):
     """The crossing lies between 0.15 and 0.85 of a layer: no answer hangs on the last digit."""
-    width, factor = int(_log_uniform(rng, 16, 2048)), float(rng.uniform(0.2, 0.9))
+    width, factor = int(log_uniform(rng, 16, 2048)), float(rng.uniform(0.2, 0.9))
     layers = max(3, int(rng.uniform(2, 10) * math.log(10) / -math.log(factor)))
-    size = _log_uniform(rng, 1e-3, 10)
+    size = log_uniform(rng, 1e-3, 10)
     smallest = size * factor ** (layers - rng.uniform(0.15, 0.85))
     return {"width": width, "std": factor * math.sqrt(2 / width), "size": size, "smallest": float(smallest)}
 
@@ -179,7 +175,7 @@ BLANKS = (
         name=f"{_LESSON}.uniform_bound",
         inputs=cases(
             lambda rng: {
-                "fan_in": int(_log_uniform(rng, 8, 4096)),
+                "fan_in": int(log_uniform(rng, 8, 4096)),
                 "slope": float(rng.uniform(0.05, 0.5)),
                 "keep": float(rng.uniform(0.5, 0.95)),
             }
@@ -324,7 +320,7 @@ BLANKS = (
     ),
     Blank(
         name=f"{_LESSON}.forget_bias",
-        inputs=cases(lambda rng: {"share": float(rng.uniform(0.05, 0.95)), "steps": int(_log_uniform(rng, 3, 1000))}),
+        inputs=cases(lambda rng: {"share": float(rng.uniform(0.05, 0.95)), "steps": int(log_uniform(rng, 3, 1000))}),
         points=2,
         hints=(
             "Which f must the gate have, if a gradient is multiplied by f at each of the steps and `share` is to be "
@@ -393,8 +389,8 @@ BLANKS = (
         name=f"{_LESSON}.branch_scale",
         inputs=cases(
             lambda rng: {
-                "blocks": int(_log_uniform(rng, 3, 200)),
-                "branch": _log_uniform(rng, 0.1, 3),
+                "blocks": int(log_uniform(rng, 3, 200)),
+                "branch": log_uniform(rng, 0.1, 3),
                 "growth": float(rng.uniform(1.2, 8)),
             }
         ),
