@@ -224,6 +224,21 @@ def test_a_zygote_that_dies_costs_nothing(graders):
     assert set(statuses(grader.grade(trials.submission(SOLVED))).values()) == {PASSED}
 
 
+def test_the_zygote_with_torch_is_a_child_of_the_other_and_may_die(graders):
+    """Its children end with it; the next notebook that names torch gets a new one."""
+    if strongest() is None:
+        pytest.skip(works("bubblewrap"))
+    grader = graders(strongest())
+    for trial in (SOLVED, TORCH):
+        grader.grade(trials.submission(trial))
+    below = psutil.Process(grader.runner.zygotes[False].process.pid).children(recursive=True)
+    zygotes = [process for process in below if "python" in process.name()]
+    assert len(zygotes) == 2 and zygotes[1].parent() == zygotes[0]
+    zygotes[1].kill()
+    for trial in (SOLVED, TORCH, SOLVED):
+        assert set(statuses(grader.grade(trials.submission(trial))).values()) == {PASSED}
+
+
 @pytest.mark.parametrize("tier", sandbox.TIERS[:2])
 def test_a_grader_that_is_killed_leaves_nothing(tier, tmp_path):
     needs(tier)

@@ -7,8 +7,6 @@ import math
 import re
 import textwrap
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 from course import exercises
 from course.exercises.blank import BadAnswer, first_difference, play
 
@@ -91,7 +89,7 @@ def _empty(cell, name):
     if found != 1 or REGION_LINE.search(cell.source):
         raise ValueError(f"cell {cell.id}: expected one # BEGIN SOLUTION ... # END SOLUTION region")
     try:
-        body = ast.parse(TransformerManager().transform_cell(cell.source)).body
+        body = ast.parse(_python(cell.source)).body
     except SyntaxError as error:
         raise ValueError(f"cell {cell.id}: without its solution this is not Python ({error})") from None
     function = next((node for node in body if isinstance(node, ast.FunctionDef) and node.name == name), None)
@@ -100,20 +98,29 @@ def _empty(cell, name):
         raise ValueError(f"cell {cell.id}: its # BEGIN SOLUTION region {where}")
 
 
+def _python(source):
+    """A cell's source as Python. IPython, which takes 10 MB, is imported only where it holds IPython's own syntax."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return TransformerManager().transform_cell(source)
+    return source
+
+
 def functions(book):
     """The blanks' functions as a notebook defines them: its set-up and blank cells run in order.
 
     Raises ValueError with the cell and the error where one of these cells fails.
     """
     namespace = {"__name__": "exercise"}
-    plain = TransformerManager()
     blank_names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in book.cells]
     for cell, name in zip(book.cells, blank_names, strict=True):
         solution = cell.metadata.get("nbgrader", {}).get("solution", False)
         if cell.cell_type == "code" and (has_blank(cell) or solution or "setup" in tags(cell)):
             try:
-                source = plain.transform_cell(textwrap.dedent(cell.source))
-                exec(compile(source, f"<{name or cell.id}>", "exec"), namespace)
+                exec(compile(_python(textwrap.dedent(cell.source)), f"<{name or cell.id}>", "exec"), namespace)
             except (Exception, SystemExit) as error:
                 raise ValueError(f"cell {cell.id} raises {_named(error)}") from None
     return namespace

@@ -292,6 +292,24 @@ from __future__ import annotations
 
 def eps_for_keras(eps: float, t: int, beta2: float) -> float:
     return {RIGHT}""")),
+    Trial("its own source", answer(TARGET, f"""
+import inspect
+
+
+def eps_for_keras(eps, t, beta2):
+    return {RIGHT}
+
+
+assert inspect.getsource(eps_for_keras).endswith("return {RIGHT}\\n\")""")),
+    Trial("display and get_ipython inside", answer(TARGET, f"""
+def eps_for_keras(eps, t, beta2):
+    display(eps)
+    assert get_ipython() is not None
+    return {RIGHT}""")),
+    Trial("a command that looks like Python", added("ls -l")),
+    Trial("types spelled out in a later cell", both(
+        added("from __future__ import annotations\n\nONE = 1", before="adam"),
+        answer(TARGET, f"def eps_for_keras(eps: Tensor, t: int, beta2: float) -> Tensor:\n    return {RIGHT}"))),
     Trial("the solver's own tests", after_def(TARGET, "assert abs(eps_for_keras(1e-8, 1, 0.96) - 2e-9) < 1e-20")),
     Trial("its own check call", after_def(TARGET, f'check("{LESSON}.{TARGET}", {TARGET})')),
 )  # fmt: skip

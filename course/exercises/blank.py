@@ -169,7 +169,7 @@ def _played(blank, function, calls):
             named = {name: value for name, value in call.items() if name not in ("theta", "g", "t")}
         else:
             arguments, named = list(call.values()), {}
-        given = copy.deepcopy(arguments)
+        given = [x.copy() if isinstance(x, np.ndarray) else copy.deepcopy(x) for x in arguments]
         with np.errstate(all="ignore"):
             try:
                 answer = function(*arguments, **named)
@@ -186,7 +186,9 @@ def _played(blank, function, calls):
 def _unchanged(blank, call, before, after, i):
     names = ["theta", "g", "t", *blank.outputs[1:]] if blank.chained else list(call)
     for name, old, new in zip(names, before, after, strict=False):
-        if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
+        if not isinstance(old, np.ndarray) or old.tobytes() == new.tobytes():
+            continue
+        if not np.array_equal(old, new, equal_nan=True):
             raise BadAnswer(
                 f"Your function changed its argument {name} in place (with -=, += or an assignment into it). Make and "
                 f"return a new value in place of it, for instance: new = {name} - ..., then return new.",
@@ -248,12 +250,15 @@ class Difference:
 
 
 def first_difference(blank, got, expected, outputs=None):
-    """The first Difference between two results of `play`, or None where they are equal.
+    """The first Difference between two results of `play`, or None where they are equal. Either may be an iterator.
 
     Numbers are equal when they differ by at most blank.tolerance of the largest expected value: in
     this array, or, for a rule, in this coordinate so far. outputs: compare only these, by index.
     Raises BadAnswer where a shape is not the expected one.
     """
+    if blank.chained and outputs is None and isinstance(got, list | tuple) and isinstance(expected, list | tuple):
+        if _near_throughout(blank, got, expected):
+            return None  # ten times as fast as the search for a first place
     largest = {}
     for i, (mine, theirs) in enumerate(zip(got, expected, strict=True)):
         for k, (a, b) in enumerate(zip(mine, theirs, strict=True)):
@@ -283,6 +288,21 @@ def first_difference(blank, got, expected, outputs=None):
                 where = tuple(int(x) for x in places[0])
                 return Difference(i, k, where, float(a[where]), float(b[where]))
     return None
+
+
+def _near_throughout(blank, got, expected):
+    """Whether all steps of a rule agree, each output's as one array; False also where shapes differ."""
+    for k in range(len(blank.outputs)):
+        mine, theirs = [result[k] for result in got], [np.asarray(result[k], np.float64) for result in expected]
+        if len(mine) != len(theirs) or len({x.shape for x in (*mine, *theirs)}) != 1:
+            return False
+        a, b = np.stack(mine), np.stack(theirs)
+        size = np.maximum.accumulate(np.where(np.isfinite(b), np.abs(b), 0))
+        with np.errstate(invalid="ignore"):
+            near = np.abs(a - b) <= blank.tolerance * size
+        if not (near | (a == b) | (np.isnan(a) & np.isnan(b))).all():
+            return False
+    return True
 
 
 def named_mistake(blank, got, calls, expected=None):

@@ -80,11 +80,11 @@ def unwritten(found, lesson, handed_out):
 
 def _handed_out(book):
     """A notebook's cells as what tells them apart: (kind, id, grade_id, is a blank, is locked, source)."""
-    for cell in book["cells"]:
-        graded = cell["metadata"].get("nbgrader", {})
+    for cell in book.cells:
+        graded = cell.metadata.get("nbgrader", {})
         blank = bool(graded.get("solution"))
-        kind, locked = cell["cell_type"], bool(graded.get("locked"))
-        yield kind, cell.get("id", ""), graded.get("grade_id", ""), blank, locked, cell["source"]
+        kind, locked = cell.cell_type, bool(graded.get("locked"))
+        yield kind, getattr(cell, "id", ""), graded.get("grade_id", ""), blank, locked, cell.source
 
 
 @functools.lru_cache(maxsize=64)

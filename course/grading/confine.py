@@ -5,6 +5,7 @@ landlock  no file can be opened but those below the given folders, and none can 
 """
 
 import ctypes
+import itertools
 import os
 import platform
 import resource
@@ -95,15 +96,29 @@ def enter_namespace(scratch):
         mount("tmpfs", folder, "tmpfs", SCRATCH)
 
 
-def large_pages():
-    """Puts this process's own memory into pages of 2 MB where the system can: a fork copies a table of them."""
+def own_memory():
+    """[(first address, the one behind the last)] of this process's own memory, which no file backs."""
     with open("/proc/self/maps") as file:
         regions = [line.split() for line in file]
-    for region in regions:
-        begin, end = (int(x, 16) for x in region[0].split("-"))
-        begin, end = -(-begin // LARGE) * LARGE, end // LARGE * LARGE
-        if region[1] == "rw-p" and region[4] == "0" and (len(region) == 5 or region[5] == "[heap]") and end > begin:
-            _libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(end - begin), 25)  # collapse
+    return [
+        tuple(int(x, 16) for x in region[0].split("-"))
+        for region in regions
+        if region[1] == "rw-p" and region[4] == "0" and (len(region) == 5 or region[5] == "[heap]")
+    ]
+
+
+def large_pages(but=()):
+    """Puts this process's own memory, but for these regions, into pages of 2 MB where the system can.
+
+    A fork copies a table of pages, and an exit goes through it: with torch 3 ms in place of 8, and 5 in place of 12.
+    """
+    edges = sorted({edge for region in but for edge in region})
+    for begin, end in own_memory():
+        cuts = [begin, *(edge for edge in edges if begin < edge < end), end]
+        for low, high in itertools.pairwise(cuts):
+            low, high = -(-low // LARGE) * LARGE, high // LARGE * LARGE
+            if high > low and not any(first <= low < last for first, last in but):
+                _libc.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), 25)  # collapse
 
 
 def set_dumpable(on):

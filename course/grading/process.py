@@ -15,25 +15,12 @@ from course.grading import sandbox, wire
 READY_SECONDS = 120  # in which a zygote must have imported everything
 
 
-class Zygote:
-    """A zygote of a tier, and the socket to it. torch: whether it has imported torch."""
+class Served:
+    """A zygote and the socket to it."""
 
-    def __init__(self, tier, torch=True):
-        ours, theirs = socket.socketpair()
+    def __init__(self, ours):
         self.socket, self.setups = ours, {}
-        with theirs:
-            self.process = sandbox.start(tier, theirs, torch, stderr=subprocess.PIPE)
         ours.settimeout(READY_SECONDS)
-        if self._read() != {"ready": True}:
-            said = self.process.stderr.read().decode(errors="replace").strip().splitlines()
-            self.close()
-            raise sandbox.Unavailable(f"{tier}: {said[-1] if said else 'the process ended'}")
-        threading.Thread(target=self._drain, daemon=True).start()
-
-    def _drain(self):
-        with contextlib.suppress(ValueError, OSError):
-            while self.process.stderr.read(1 << 16):
-                pass
 
     def _read(self):
         return wire.read(self.socket.recv)
@@ -66,6 +53,41 @@ class Zygote:
 
     def close(self):
         self.socket.close()
+
+
+class Zygote(Served):
+    """The zygote without torch, of a tier, in the process that is started for it."""
+
+    def __init__(self, tier):
+        ours, theirs = socket.socketpair()
+        super().__init__(ours)
+        with theirs:
+            self.process = sandbox.start(tier, theirs, stderr=subprocess.PIPE)
+        if self._read() != {"ready": True}:
+            said = self.process.stderr.read().decode(errors="replace").strip().splitlines()
+            self.close()
+            raise sandbox.Unavailable(f"{tier}: {said[-1] if said else 'the process ended'}")
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def with_torch(self):
+        """The zygote that has imported torch, a fork of this one. Raises sandbox.Unavailable."""
+        ours, theirs = socket.socketpair()
+        second = Served(ours)
+        with theirs:
+            self.ask({"op": "torch"}, theirs.fileno())
+        ready = second._read()
+        if ready != {"ready": True}:
+            second.close()
+            raise sandbox.Unavailable((ready or {}).get("error", "the process that imports torch ended"))
+        return second
+
+    def _drain(self):
+        with contextlib.suppress(ValueError, OSError):
+            while self.process.stderr.read(1 << 16):
+                pass
+
+    def close(self):
+        super().close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:

@@ -50,8 +50,8 @@ class Runner:
         self.close()
 
     def close(self):
-        for zygote in self.zygotes.values():
-            zygote.close()
+        for torch in sorted(self.zygotes, reverse=True):  # first the one with torch, which is the other's child
+            self.zygotes[torch].close()
         self.zygotes.clear()
 
     def lesson(self, lesson, cells):
@@ -99,7 +99,7 @@ class Runner:
             "cells": [cell.source for cell in cells],
             "blanks": [
                 {"name": q.name, "function": q.function, "outputs": q.outputs, "chained": q.chained,
-                 "calls": [wire.pack(call) for call in q.calls]}
+                 "calls": wire.pack(q.calls)}
                 for q in questions
             ],
             "stages": order,
@@ -126,8 +126,10 @@ class Runner:
     def _start(self, lesson, seconds, torch):
         if self.tier == "none":
             return Lone(self.setups[lesson])
+        if False not in self.zygotes:
+            self.zygotes[False] = Zygote(self.tier)
         if torch not in self.zygotes:
-            self.zygotes[torch] = Zygote(self.tier, torch)
+            self.zygotes[torch] = self.zygotes[False].with_torch()
         self.zygotes[torch].lesson(lesson, self.setups[lesson])
         return self.zygotes[torch].start(lesson, seconds, self.memory)
 

@@ -25,8 +25,7 @@ TIERS = ("bubblewrap", "landlock", "none")
 NOBODY = 65534
 USERS = 0x70000000  # root's children run as this user plus a process's number: no two workers share one
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store", "/etc/ld.so.cache", "/etc/ld.so.conf",
-          "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/fonts",
-          "/sys/kernel/mm/transparent_hugepage")  # the C library looks there; large pages make fork and exit cheap
+          "/etc/ld.so.conf.d", "/etc/alternatives", "/etc/localtime", "/etc/fonts")
 PARTS = ("bin", "lib", "lib64", "etc", "share", "pyvenv.cfg")  # of a Python's prefix
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 PACKAGE = Path(course.__file__).resolve().parent
@@ -205,15 +204,14 @@ def _landlock():
     return [*SYSTEM, *DEVICES, *readable(), *inside, *shown]
 
 
-def start(name, control, torch, **keywords):
+def start(name, control, **keywords):
     """Starts the zygote in the tier `name` ("bubblewrap" or "landlock"): a Popen.
 
-    control: its end of a socket pair, which must be inheritable. torch: whether it imports torch at once.
+    control: its end of a socket pair, which must be inheritable.
     """
     folder = scratch() if name == "bubblewrap" else tempfile.mkdtemp(prefix="course-grading-")
     options = {
         "control": control.fileno(),
-        "torch": torch,
         "namespaces": name == "bubblewrap",
         "scratch": scratch(),
         "folder": None if name == "bubblewrap" else folder,

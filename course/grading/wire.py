@@ -5,7 +5,9 @@ float64 with their shapes, the rest is UTF-8 text of bounded length. Whatever el
 """
 
 import base64
+import io
 import json
+import pickle
 import re
 import struct
 
@@ -125,37 +127,33 @@ def _numbers(payload):
     return call, tuple(arrays)
 
 
-def pack(value):
-    """Arguments of a call as JSON-ready data: numbers, text, lists and NumPy arrays."""
-    if isinstance(value, np.ndarray):
-        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
-        return {"array": [value.dtype.str, list(value.shape), data]}
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, dict):
-        return {"dict": {name: pack(item) for name, item in value.items()}}
-    if isinstance(value, tuple):
-        return {"tuple": [pack(item) for item in value]}
-    if isinstance(value, list):
-        return [pack(item) for item in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"an argument of a blank: got a {type(value).__name__}, expected numbers, text, lists or arrays")
+_OF_ARRAYS = (np.ndarray, np.dtype, np.empty(0).__reduce__()[0])
 
 
-def unpack(value):
-    """The value that `pack` packed."""
-    if isinstance(value, list):
-        return [unpack(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    ((kind, item),) = value.items()
-    if kind == "array":
-        dtype, shape, data = item
-        return np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
-    if kind == "tuple":
-        return tuple(unpack(x) for x in item)
-    return {name: unpack(x) for name, x in item.items()}
+class _Arguments(pickle.Pickler):
+    """Takes numbers, text, lists and NumPy arrays: the learner's process may not know another class."""
+
+    def reducer_override(self, value):
+        if isinstance(value, np.generic):
+            return type(value.item()), (value.item(),)
+        if isinstance(value, np.ndarray | np.dtype) or any(value is known for known in _OF_ARRAYS):
+            return NotImplemented
+        if value in (int, float, bool, str):  # of the numbers above
+            return NotImplemented
+        kind = type(value).__name__
+        raise TypeError(f"an argument of a blank: got a {kind}, expected numbers, text, lists or arrays")
+
+
+def pack(calls):
+    """A blank's calls, a list of dicts of arguments, as text for a message. Only the learner's process unpacks it."""
+    data = io.BytesIO()
+    _Arguments(data, 4).dump(calls)
+    return base64.b64encode(data.getbuffer()).decode()
+
+
+def unpack(text):
+    """The calls that `pack` packed."""
+    return pickle.loads(base64.b64decode(text))
 
 
 def dumps(job):

@@ -4,15 +4,16 @@
 
 OPTIONS, as JSON: `control`, the number of an open UNIX socket; `namespaces`, whether each child gets its own;
 `scratch`, a folder for a child's files; `folder`, one of the zygote's own that it removes when it ends, or null;
-`torch`, whether to import it; `uid`, the user that a child becomes, or null; `landlock`, the folders that a child may read, or null.
-Messages are those of `wire.dumps`; each gets one answer.
+`uid`, the user that a child becomes, or null; `landlock`, the folders that a child may read, or null. Messages are those of `wire.dumps`; each gets one answer.
 
+{"op": "torch"}   fork a second zygote that imports torch; its control socket comes with the message
 {"op": "lesson", "lesson", "cells"}   run a lesson's own set-up cells
 {"op": "start", "lesson", "memory", "cpu"}   fork a child; the socket to its grader comes with the message
 {"op": "usage"}   {"cpu", "idle", "memory"} of the child's processes: seconds and bytes
 {"op": "end"}     end the child and all of its processes: {"signal", "code"}
 
-It holds no secret and no right number. When the control socket closes, it ends the child and itself.
+It holds no secret and no right number. When the control socket closes, it ends the child and itself. What both zygotes
+need is in memory once: the one with torch is a fork of the other.
 """
 
 import array
@@ -41,22 +42,12 @@ def main(control, options):
 
     child.stub_check()
     shell = child.make_shell()
-    if options["torch"]:
-        warm_torch()
     figure = plt.figure()  # the first one imports a lot
     figure.canvas.draw()
     plt.close(figure)
     for source in WARM_UP:
         shell.run_cell(source, store_history=False)
-    zygote = Zygote(control, shell, options)
-    threads = len(os.listdir("/proc/self/task"))
-    if threads != 1:
-        raise RuntimeError(f"the zygote has {threads} threads, expected 1: a fork would lose the others")
-    confine.set_dumpable(False)
-    confine.adopt_orphans()
-    settle()
-    control.sendall(wire.dumps({"ready": True}))
-    zygote.serve()
+    Zygote(control, shell, options).serve()
 
 
 def warm_torch():
@@ -70,20 +61,32 @@ def warm_torch():
     optimizer.step()
 
 
-def settle():
-    """What is here now stays: children share it, and none of them goes through it for garbage."""
+def settle(shared=()):
+    """What is here now stays: children share it, and none of them goes through it for garbage.
+
+    shared: the regions of memory that another zygote has too.
+    """
     gc.collect()
     gc.freeze()
-    confine.large_pages()
+    confine.large_pages(shared)
 
 
 class Zygote:
     def __init__(self, control, shell, options):
         self.control, self.shell, self.options = control, shell, options
-        self.modules, self.pid = {}, None
+        self.modules, self.shared = {}, ()
+        self.pid, self.second = None, None  # of the child, and of the zygote with torch
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if options["namespaces"] else None
 
     def serve(self):
+        """Says that it is ready, and answers messages until there are none."""
+        threads = len(os.listdir("/proc/self/task"))
+        if threads != 1:
+            raise RuntimeError(f"the zygote has {threads} threads, expected 1: a fork would lose the others")
+        confine.set_dumpable(False)
+        confine.adopt_orphans()
+        settle(self.shared)
+        self.control.sendall(wire.dumps({"ready": True}))
         try:
             while True:
                 message, fd = self.receive()
@@ -96,6 +99,9 @@ class Zygote:
                 self.control.sendall(wire.dumps(answer))
         finally:
             self.end()
+            if self.second:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(self.second, 0)
             if self.options["folder"]:
                 shutil.rmtree(self.options["folder"], ignore_errors=True)
 
@@ -110,9 +116,27 @@ class Zygote:
         message = wire.read(lambda n: next(rest, None) or self.control.recv(n)) if data else None
         return message, fds[0] if fds else None
 
+    def torch(self, fd):
+        """Forks the zygote that has torch."""
+        self.second = os.fork()
+        if self.second == 0:
+            try:
+                self.control.close()
+                self.control, self.modules, self.second = socket.socket(fileno=fd), {}, None
+                self.shared = confine.own_memory()
+                self.options = self.options | {"folder": None}  # the first one's to remove
+                warm_torch()
+                self.serve()
+            except BaseException as error:
+                self.control.sendall(wire.dumps({"error": f"{type(error).__name__}: {error}"}))
+            finally:
+                os._exit(0)
+        os.close(fd)
+        return {"started": True}
+
     def lesson(self, lesson, cells, fd=None):
         self.modules[lesson] = child.prepare(self.shell, cells)
-        settle()
+        settle(self.shared)
         threads = len(os.listdir("/proc/self/task"))
         return {"ready": True} if threads == 1 else {"error": f"the set-up cells of {lesson} leave {threads} threads"}
 
@@ -215,6 +239,7 @@ class Zygote:
             if name.isdigit():
                 with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat") as file:
                     parents[int(name)] = int(file.read().rpartition(")")[2].split()[1])
+        parents.pop(self.second, None)
         found, last = set(), {os.getpid()}
         while last:
             last = {pid for pid, parent in parents.items() if parent in last} - found
