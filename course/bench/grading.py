@@ -18,7 +18,7 @@ from pathlib import Path
 
 from course import exercises
 from course.authoring import derive, notebook
-from course.grading import sandbox
+from course.grading import sandbox, work
 from course.grading.grader import Grader
 from course.grading.model import Submission
 
@@ -76,20 +76,18 @@ def solved(lesson, learner, kind="answers"):
 class Peak(threading.Thread):
     """The largest proportional memory of a process and its descendants, in MB, looked at 20 times a second."""
 
-    def __init__(self, pid, without=None):
+    def __init__(self, pid):
         super().__init__(daemon=True)
         import psutil
 
         self.root, self.most, self.over = psutil.Process(pid), 0.0, threading.Event()
-        self.without = without  # the id of a child that does not count, nor do its descendants
 
     def run(self):
         import psutil
 
         while not self.over.wait(0.05):
             total = 0.0
-            others = [child for child in self.root.children() if child.pid != self.without]
-            for process in [self.root, *others, *(p for child in others for p in _below(child))]:
+            for process in [self.root, *_below(self.root)]:
                 try:
                     total += process.memory_full_info().pss / 1e6
                 except (psutil.Error, AttributeError, OSError):
@@ -153,15 +151,15 @@ def main(argv):
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core for both
     has = subprocess.run([options.nbgrader, "-c", "import nbgrader"], capture_output=True).returncode == 0
-    work = Path(tempfile.mkdtemp(prefix="bench_grading_"))
-    theirs = Nbgrader(options.nbgrader, work / "nbgrader") if has else None
+    folder = Path(tempfile.mkdtemp(prefix="bench_grading_"))
+    theirs = Nbgrader(options.nbgrader, folder / "nbgrader") if has else None
     try:
         with Grader(SECRET, options.sandbox) as grader:
             return _measured(options, grader, theirs)
     finally:
         if theirs:
             theirs.close()
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measured(options, grader, theirs):
@@ -189,7 +187,7 @@ def _measured(options, grader, theirs):
                     other[kind].append(seconds)
                     if points != out_of:
                         wrong.append(f"nbgrader: {lesson} {points} of {out_of}")
-    status = _table(grader.runner.tier, first, ours, other, _memory(grader, theirs), wrong)
+    status = _table(grader.runner.tier, first, ours, other, _memory(grader.runner.tier, theirs), wrong)
     if not options.trials:
         return status
     count, wrong = _tried(grader)
@@ -219,22 +217,30 @@ def _tried(grader):
     return len(tried), wrong
 
 
-def _memory(grader, theirs):
-    """The peak memory in MB, of our grading and, where it is there, of nbgrader's, each by itself."""
-    lesson, kind = LESSONS[4], KINDS[1]
-    peak = Peak(os.getpid(), theirs and theirs.process.pid)
-    peak.start()
-    for i in range(20):
-        grader.grade(Submission(f"memory{i}", lesson, "x", solved(lesson, f"memory{i}", kind)))
-    peak.over.set()
+def _memory(tier, theirs):
+    """The peak memory in MB of one worker with its sandbox and, where it is there, of nbgrader's process and kernels.
+
+    Both grade submissions of all LESSONS, of both KINDS.
+    """
+    handed_in = [(lesson, f"memory{i}", solved(lesson, f"memory{i}", kind))
+                 for i, kind in enumerate(KINDS) for lesson in LESSONS]  # fmt: skip
+    setup, executor = work.Setup(SECRET, tier), work.local(1)
+    try:
+        ours = Peak(executor.submit(os.getpid).result())
+        ours.start()
+        for lesson, learner, data in handed_in * 2:
+            executor.submit(work.work, setup, Submission(learner, lesson, learner, data)).result()
+        ours.over.set()
+    finally:
+        executor.shutdown()
     if not theirs:
-        return peak.most, None
+        return ours.most, None
     other = Peak(theirs.process.pid)
     other.start()
-    for i in range(2):
-        theirs.grade(lesson, f"memory{i}", solved(lesson, f"memory{i}", kind))
+    for lesson, learner, data in handed_in[-2:]:
+        theirs.grade(lesson, learner, data)
     other.over.set()
-    return peak.most, other.most
+    return ours.most, other.most
 
 
 def _table(tier, first, ours, theirs, memory, wrong):
