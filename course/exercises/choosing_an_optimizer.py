@@ -132,6 +132,10 @@ def _judged(a, b, quantile, *, half=None, decide=None):
     return half, decide(d.mean(), half)
 
 
+def _one_sided(a, b, quantile):
+    return _judged(a, b, quantile, decide=lambda mean, half: 0 if mean >= -half else -1)
+
+
 def _side_by_side(a, b, quantile):
     return quantile * math.sqrt((np.var(a, ddof=1) + np.var(b, ddof=1)) / len(a))
 
@@ -304,7 +308,7 @@ BLANKS = (
     ),
     Blank(
         name="13_choosing_an_optimizer.verdict",
-        inputs=lambda rng: [*cases(_pairs, count=39)(rng), _outlier(rng)],
+        inputs=telling(lambda rng: [*cases(_pairs, count=39)(rng), _outlier(rng)], _judged, _one_sided),
         outputs=("half", "winner"),
         points=2,
         hints=(
@@ -357,7 +361,7 @@ BLANKS = (
             ),
             Mistake(
                 "one_sided",
-                lambda a, b, quantile: _judged(a, b, quantile, decide=lambda m, h: 0 if m >= -h else -1),
+                _one_sided,
                 "You find out when a wins, and never that b does: look at the size of the difference on both sides.",
             ),
             Mistake(

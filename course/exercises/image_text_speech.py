@@ -224,6 +224,10 @@ def _widest(budget, classes, width, *, within=operator.le, **changed):
     return hidden
 
 
+def _one_bias(budget, classes, width):
+    return _widest(budget, classes, width, biases=1)
+
+
 def _not_rounded(budget, classes, width):
     b = 3 * width + 6 + classes
     return (math.sqrt(b**2 + 12 * (budget - classes * (width + 1))) - b) / 6
@@ -446,7 +450,7 @@ BLANKS = (
     ),
     Blank(
         name="14_image_text_speech.widest",
-        inputs=lambda rng: [*cases(_budget, count=36)(rng), *cases(_spent, count=4)(rng)],
+        inputs=telling(lambda rng: [*cases(_budget, count=36)(rng), *cases(_spent, count=4)(rng)], _widest, _one_bias),
         points=3,
         hints=(
             "Write the number of parameters as a function of hidden: the embedding, three gates, and the output. Check it "
@@ -459,7 +463,7 @@ BLANKS = (
         mistakes=(
             Mistake(
                 "one_bias",
-                lambda *call: _widest(*call, biases=1),
+                _one_bias,
                 "You gave each gate one bias. torch's GRU has two, one beside each of its matrices: 3 hidden parameters "
                 "more.",
             ),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import Blank, cases, log_uniform
+from course.exercises.blank import Blank, cases, log_uniform, telling
 from course.mistakes import Mistake
 
 _LESSON = "12_vanishing_and_exploding_gradients"
@@ -83,7 +83,11 @@ def _scale(blocks, branch, growth):
 BLANKS = (
     Blank(
         name=f"{_LESSON}.clip_together",
-        inputs=cases(_gradients),
+        inputs=telling(
+            cases(_gradients),
+            _clipping(lambda n, c: min(1, c / (_norm(n) + 1e-6))),
+            _clipping(lambda n, c: c / (_norm(n) + 1e-6)),
+        ),
         outputs=("see", "keep", "say"),
         points=3,
         forbidden=("torch.nn.utils", "optax"),
