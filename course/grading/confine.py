@@ -5,6 +5,7 @@ landlock  no file can be opened but those below the given folders, and none can 
 """
 
 import ctypes
+import functools
 import itertools
 import os
 import platform
@@ -158,6 +159,10 @@ def drop_privileges(uid=None):
     _call("prctl", _NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
 
 
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+
+
 def has_seccomp():
     return platform.machine() in _CALLS and platform.system() == "Linux"
 
@@ -167,6 +172,17 @@ def seccomp(*, files=True, signals=True):
 
     files    whether modes, owners, times and attributes of files may be changed; what guards files must do so
     signals  whether other processes may be sent signals; where they are all in sight, they must not
+    """
+    given = seccomp_filter(files, signals, None if signals else os.getpid())
+    _call("prctl", _NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
+    _call("prctl", _SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(given), 0, 0)
+
+
+@functools.cache
+def seccomp_filter(files=True, signals=True, pid=None):
+    """The filter that `seccomp` sets, as the kernel takes it. A zygote makes it once, before there are children.
+
+    pid: the process that may send itself signals where signals are refused.
     """
     architecture, calls, of_files, of_signals, looked_at = _CALLS[platform.machine()]
     refused = {**calls, **({} if files else of_files)}
@@ -211,7 +227,7 @@ def seccomp(*, files=True, signals=True):
             op(equal, number, 0, 5 if name in ("kill", "tgkill") else 1)
             if name in ("kill", "tgkill"):
                 op(load, argument[0])
-                op(equal, os.getpid(), 2, 0)
+                op(equal, pid, 2, 0)
                 op(equal, 0, 1, 0)  # its own group
                 op(*refuse)
                 op(give, allow)
@@ -219,14 +235,7 @@ def seccomp(*, files=True, signals=True):
                 op(*refuse)
     op(give, allow)
     program = b"".join(code)
-    buffer = ctypes.create_string_buffer(program)
-
-    class Filter(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
-
-    given = Filter(len(code), ctypes.addressof(buffer))
-    _call("prctl", _NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
-    _call("prctl", _SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(given), 0, 0)
+    return _Filter(len(code), program)
 
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446

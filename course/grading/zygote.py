@@ -77,6 +77,10 @@ class Zygote:
         self.modules, self.shared = {}, ()
         self.pid, self.second = None, None  # of the child, and of the zygote with torch
         self.own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if options["namespaces"] else None
+        apart = self.own is not None
+        self.open_calls = {"files": apart, "signals": apart or confine.landlock_version() >= 6}  # that seccomp leaves
+        if self.open_calls["signals"]:
+            confine.seccomp_filter(*self.open_calls.values(), None)
 
     def serve(self):
         """Says that it is ready, and answers messages until there are none."""
@@ -189,7 +193,7 @@ class Zygote:
             confine.landlock(self.options["landlock"])
         confine.drop_privileges(self.options["uid"])
         confine.set_dumpable(True)  # a change of user takes it away
-        confine.seccomp(files=self.own is not None, signals=self.own is not None or confine.landlock_version() >= 6)
+        confine.seccomp(**self.open_calls)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         job = wire.read(channel.recv)
