@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from course import exercises
@@ -24,6 +25,7 @@ from course.grading.model import Submission
 
 LESSONS = ("00_start_here", "01_gradient_descent", "04_momentum", "05_nesterov", "08_adam", "09_adamw")
 SECRET = b"the bench keeps no secret"
+CLASS = 500  # learners in the class whose reports are timed
 KINDS = ("answers", "and torch")  # answers alone; a cell is added that compares with torch.optim, as learners do
 TORCH = """import torch
 
@@ -147,6 +149,8 @@ def main(argv):
     parser.add_argument("--trials", action="store_true", help="also grade the honest and hostile notebooks")
     parser.add_argument("--sandbox", choices=("auto", *sandbox.TIERS), default="auto")
     options = parser.parse_args(list(argv))
+    if shutil.which(options.nbgrader) is None:
+        parser.error(f"--nbgrader: got {options.nbgrader}, expected a Python that can be run")
     os.environ.update(sandbox.THREADS)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core for both
@@ -188,11 +192,38 @@ def _measured(options, grader, theirs):
                     if points != out_of:
                         wrong.append(f"nbgrader: {lesson} {points} of {out_of}")
     status = _table(grader.runner.tier, first, ours, other, _memory(grader.runner.tier, theirs), wrong)
+    _parts(grader)
     if not options.trials:
         return status
     count, wrong = _tried(grader)
     print(f"{count} honest and hostile notebooks: {len(wrong)} wrong verdicts (target 0)", *wrong, sep="\n  ")
     return int(status or bool(wrong))
+
+
+def _parts(grader):
+    """Prints what is not a verdict: reading a notebook, and writing the reports of a class."""
+    from course.grading import reports
+    from course.grading.answers import answers
+
+    reading, results = [], []
+    for lesson in LESSONS:
+        data, handed_out = solved(lesson, "someone"), grader.reference(lesson).handed_out
+        reading += _seconds(lambda data=data, lesson=lesson, book=handed_out: answers(data, lesson, book), 20)
+        results.append(grader.grade(Submission("someone", lesson, "x", data)))
+    group = [replace(result, learner=f"learner {i}") for i in range(CLASS) for result in results]
+    with tempfile.TemporaryDirectory() as out:
+        (writing,) = _seconds(lambda: reports.write(group, out), 1)
+    print(f"reading a notebook: {1e3 * statistics.median(reading):.1f} ms")
+    print(f"reports of {CLASS} learners with {len(LESSONS)} notebooks each: {writing:.1f} s")
+
+
+def _seconds(call, times):
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - began)
+    return found
 
 
 def _tried(grader):

@@ -86,17 +86,18 @@ def serve(send, shell, job):
     job: {"cells": [source, ...], "blanks": [{"function", "name", "outputs", "chained", "calls"}, ...],
     "stages": [["cell", index] or ["blank", index], ...]}
     """
-    state = State()
+    state, held = State(), b""
     for stage, (what, index) in enumerate(job["stages"]):
-        send(wire.begin(stage))
+        send(held + wire.begin(stage))  # what is held goes out before anything else can end this process
+        held = b""
         if what == "cell":
             error = run(shell, job["cells"][index])
             if error is not None:
-                send(wire.error(stage, *told(error)))
+                held = wire.error(stage, *told(error))
         else:
             state.restore()
-            send(b"".join(_answers(stage, job["blanks"][index], shell.user_ns)))
-    send(wire.frame(wire.END))
+            held = b"".join(_answers(stage, job["blanks"][index], shell.user_ns))
+    send(held + wire.frame(wire.END))
 
 
 def run(shell, source):
