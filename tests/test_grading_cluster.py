@@ -40,7 +40,7 @@ def end(process):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """(address of a scheduler, its two workers)."""
+    """(address of a scheduler, its two workers, the scheduler)."""
     scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     processes = [scheduler]
     try:
@@ -52,7 +52,7 @@ def cluster(tmp_path):
         for i in range(2):
             processes.append(start("worker", address, "--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard",
                                    "--local-directory", str(tmp_path / f"worker{i}")))  # fmt: skip
-        yield address, processes[1:]
+        yield address, processes[1:], scheduler
     finally:
         for process in reversed(processes):
             end(process)
@@ -60,7 +60,7 @@ def cluster(tmp_path):
 
 @needs_sandbox
 def test_a_cluster_gives_the_verdicts_of_local_workers_though_a_worker_is_killed(cluster, tmp_path):
-    address, workers = cluster
+    address, workers, _ = cluster
     for i in range(24):
         (tmp_path / "class" / f"learner{i:02}").mkdir(parents=True)
         text = submission(*(["slope"] if i % 3 == 1 else []), unwritten=["step"] if i % 3 == 2 else [])
@@ -81,6 +81,25 @@ def test_a_cluster_gives_the_verdicts_of_local_workers_though_a_worker_is_killed
     _, err = local.communicate(timeout=300)
     assert local.returncode == 0, err
     assert files(tmp_path / "local") == files(tmp_path / "cluster")
+
+
+@needs_sandbox
+def test_a_scheduler_that_is_gone_ends_the_run_and_the_same_command_goes_on(cluster, tmp_path):
+    address, _, scheduler = cluster
+    for i in range(12):
+        (tmp_path / "class").mkdir(exist_ok=True)
+        (tmp_path / "class" / f"learner{i:02}_{LESSON}.ipynb").write_text(submission(), encoding="utf-8")
+    run = grade(tmp_path / "class", "--out", tmp_path / "out", "--cluster", address)
+    wal, deadline = tmp_path / "out" / "journal.sqlite-wal", time.monotonic() + 200
+    while not (wal.is_file() and wal.stat().st_size > 20_000) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    scheduler.kill()
+    _, err = run.communicate(timeout=120)
+    assert run.returncode == 2 and "Traceback" not in err, err
+    assert f"{address}: the cluster's scheduler is gone" in err
+    again = grade(tmp_path / "class", "--out", tmp_path / "out", "--workers", 1)
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == 0 and "12 graded" in out, err
 
 
 @needs_sandbox

@@ -17,7 +17,7 @@ import pytest
 
 from course import exercises
 from course.authoring import derive, notebook
-from course.grading import sandbox
+from course.grading import command, sandbox, work
 
 LESSON = "00_start_here"
 WRONG = {"slope": "return theta", "step": "import os\n    os._exit(1)"}
@@ -174,6 +174,131 @@ def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):
     secret = tmp_path / "out" / "secret"
     assert secret.stat().st_mode & 0o077 == 0
     assert len(secret.read_text().strip()) == 64
+
+
+@pytest.fixture
+def nobody(tmp_path):
+    """A class of two who handed in nothing: graded without a worker. Returns (folder, command.main for it)."""
+    for name in ("ada", "eve"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+
+    def run(*arguments, out=tmp_path / "out"):
+        return command.main([str(tmp_path / "class"), "--out", str(out), *map(str, arguments)])
+
+    return tmp_path / "class", run
+
+
+def learners(out):
+    with (out / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [row["learner"] for row in csv.DictReader(file)]
+
+
+@needs_sandbox
+def test_results_among_the_submissions_are_nobodys_work(nobody, capsys):
+    folder, run = nobody
+    for _ in range(2):
+        assert run(out=folder / "results") == 1
+        assert learners(folder / "results") == ["ada", "eve"]
+    assert "ignored" not in capsys.readouterr().err
+    assert run(out=folder) == 2
+    assert "that is SUBMISSIONS" in capsys.readouterr().err
+    (folder / "ada" / "08_adam.ipynb").write_text("{}")
+    assert run(out=folder / "ada") == 2
+    assert "lies in SUBMISSIONS and holds 08_adam.ipynb" in capsys.readouterr().err
+
+
+@needs_sandbox
+def test_a_lesson_may_be_given_by_its_number(nobody, tmp_path):
+    _, run = nobody
+    assert run("--lesson", "08") == 1
+    assert "08_adam" in (tmp_path / "out" / "grades.csv").read_text("utf-8-sig")
+
+
+@needs_sandbox
+def test_a_missing_nbgrader_is_told_before_the_class_is_graded(nobody, tmp_path, monkeypatch, capsys):
+    _, run = nobody
+    monkeypatch.setitem(sys.modules, "nbgrader.api", None)
+    assert run("--nbgrader", "sqlite://") == 2
+    assert "pip install nbgrader" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@needs_sandbox
+def test_a_secret_that_is_gone_or_open_to_all_is_told(nobody, tmp_path, capsys):
+    _, run = nobody
+    run()
+    assert "warning" not in capsys.readouterr().err
+    (tmp_path / "out" / "secret").unlink()
+    run()
+    assert "secret is gone: with a new one all is graded again" in capsys.readouterr().err
+    (tmp_path / "out" / "secret").chmod(0o640)
+    run()
+    assert "chmod 600" in capsys.readouterr().err
+
+
+@needs_sandbox
+def test_what_a_lecturer_should_know_stands_on_the_terminal(nobody, tmp_path, capsys):
+    folder, run = nobody
+    (folder / "notes").mkdir()
+    run("--lesson", "08", "--moodle")
+    assert "note: moodle/08_adam.csv: 3 rows without an Identifier" in capsys.readouterr().err
+    (folder / "notes").rmdir()
+    for i in range(12):
+        (folder / f".hidden{i}").mkdir()
+    run()
+    err = capsys.readouterr().err
+    assert "not among these: feedback/notes.html, gradescope/notes.json" in err
+    assert err.count("a hidden folder") == 10 and f"2 more, in {tmp_path / 'out' / 'ignored.csv'}" in err
+
+
+@needs_sandbox
+def test_what_failed_through_grading_itself_is_tried_again(nobody, monkeypatch):
+    folder, run = nobody
+    (folder / "ada" / "08_adam.ipynb").write_text("{}")
+    given = []
+
+    def graded(setup, submissions, *_):
+        for one in submissions:
+            given.append(one.learner)
+            yield one, work.failed(one, "OSError: no space left")
+
+    monkeypatch.setattr(work, "graded", graded)
+    assert [run(), run(), given] == [1, 1, ["ada", "ada"]]
+
+
+@needs_sandbox
+def test_a_roster_is_filled_in(nobody, tmp_path):
+    _, run = nobody
+    header = "Student,ID,SIS User ID,SIS Login ID,Section,08_adam (4)"
+    (tmp_path / "canvas.csv").write_text(f'{header}\n"Lee, Ada",7,,ada,A,\n')
+    (tmp_path / "moodle.csv").write_text("Identifier,Full name,Grade\nParticipant 5,eve,\n")
+    run("--lesson", "08", "--canvas-roster", tmp_path / "canvas.csv", "--moodle-roster", tmp_path / "moodle.csv")
+    assert (tmp_path / "out" / "canvas.csv").read_text().splitlines()[2] == '"Lee, Ada",7,,ada,A,0'
+    assert (tmp_path / "out" / "moodle" / "08_adam.csv").read_text().splitlines()[1] == "Participant 5,eve,0"
+
+
+@needs_sandbox
+@pytest.mark.parametrize("option", ["--canvas-roster", "--moodle-roster"])
+def test_a_roster_that_is_none_is_told_before_the_class_is_graded(option, nobody, tmp_path, capsys):
+    _, run = nobody
+    assert run(option, tmp_path / "gone.csv") == 2
+    assert f"{tmp_path / 'gone.csv'}: No such file" in capsys.readouterr().err
+    (tmp_path / "list.csv").write_text("name,points\nada,1\n")
+    assert run(option, tmp_path / "list.csv") == 2
+    assert "its first row has name, points; expected the columns" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@needs_sandbox
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_disk_that_is_full_is_told_in_one_line(nobody, tmp_path):
+    import resource
+
+    folder, _ = nobody
+    done = grade(folder, "--out", tmp_path / "out",
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)))  # fmt: skip
+    _, err = done.communicate(timeout=100)
+    assert done.returncode == 2 and "Traceback" not in err
+    assert f"{tmp_path / 'out' / 'journal.sqlite'} cannot be written" in err
 
 
 def test_hidden_inputs_differ_between_learners_lessons_and_secrets():

@@ -180,6 +180,54 @@ def test_a_damaged_zip_as_the_class_is_refused_clearly(tmp_path):
         submissions(tmp_path / "class.zip")
 
 
+NOTHING = {
+    "a system's file": "eve/.DS_Store",
+    "a file that iCloud never fetched": "eve/.08_adam.ipynb.icloud",
+    "only Jupyter's own copy": "eve/.ipynb_checkpoints/08_adam-checkpoint.ipynb",
+    "an empty folder of nbgrader": "submitted/eve/08_adam/",
+    "nbgrader's time alone": "submitted/eve/08_adam/timestamp.txt",
+    "an empty folder of Moodle": "eve_77_assignsubmission_file_/",
+}
+
+
+@pytest.mark.parametrize("zip_it", [False, True])
+@pytest.mark.parametrize("name", NOTHING.values(), ids=NOTHING)
+def test_who_handed_in_nothing_that_counts_is_told_and_gets_zero(tmp_path, name, zip_it):
+    files = {name: b"x", ("submitted/" if name.startswith("submitted/") else "") + "ada/08_adam.ipynb": ADAM}
+    if zip_it:
+        (tmp_path / "class.zip").write_bytes(zipped(files))
+    else:
+        for one, data in files.items():
+            (tmp_path / one).mkdir(parents=True) if one.endswith("/") else put(tmp_path, {one: data})
+    ada, eve = submissions(tmp_path / "class.zip" if zip_it else tmp_path)
+    assert (ada.learner, ada.problem, eve.learner) == ("ada", "", "eve")
+    assert "No notebook was handed in: seen nothing" in eve.problem
+
+
+def test_an_empty_folder_beside_the_work_is_nothing_to_tell(tmp_path):
+    put(tmp_path, {"ada/08_adam.ipynb": ADAM, "ada/data/.DS_Store": b"x", "hw/bob/08_adam.ipynb": ADAM})
+    (tmp_path / "ada" / "figures").mkdir()
+    found = submissions(tmp_path)
+    assert told(found) == [("ada", "08_adam"), ("hw", "08_adam")] and not found.ignored
+
+
+def test_the_results_are_no_submissions(tmp_path):
+    put(tmp_path, {"ada/08_adam.ipynb": ADAM, "results/feedback/ada.html": b"x", "results/journal.sqlite": b"x"})
+    found = submissions(tmp_path, leave_out=tmp_path / "ada" / ".." / "results")
+    assert told(found) == [("ada", "08_adam")] and not found.ignored
+    assert len(submissions(tmp_path, leave_out=tmp_path.parent)) == 2
+
+
+def test_a_zip_that_is_not_opened_is_named_and_many_are_counted(tmp_path):
+    nested = zipped({"c.zip": zipped({"08_adam.ipynb": ADAM})})
+    put(tmp_path, {"ada/hw.zip": zipped({"b.zip": nested}), "bo_1234_567_hw.zip": b"PK"})
+    put(tmp_path, {f"eve/{i}.zip": b"PK" for i in range(40)})
+    ada, bo, eve = submissions(tmp_path)
+    assert ada.problem == "c.zip: A zip in a zip in a zip is not opened."
+    assert bo.problem.startswith("hw.zip: It is no zip")
+    assert eve.problem.startswith("0.zip: It is no zip") and eve.problem.endswith("35 more files cannot be read.")
+
+
 def test_an_empty_class_is_empty(tmp_path):
     assert list(submissions(tmp_path)) == [] and submissions(tmp_path).ignored == ()
 
@@ -297,6 +345,98 @@ def test_namesakes_are_told_apart_by_their_number(tmp_path):
         "li (1235)",
     ]
     assert [entry.platform_id for entry in found] == ["12", "13", "1236", "1234", "1235"]
+
+
+def moodle(folder, zips):
+    """Zips as Moodle gives them. zips: {name: [(learner, number, lesson, bytes)]}."""
+    return put(folder, {f"{name}.zip": zipped({f"{learner}_{number}_assignsubmission_file_/{lesson}.ipynb": data
+                                               for learner, number, lesson, data in of_zip})
+                        for name, of_zip in zips.items()})  # fmt: skip
+
+
+def test_moodle_numbers_a_learner_anew_in_each_assignment(tmp_path):
+    of_adam = [("Jane Doe", 200, "08_adam", ADAM), ("Bo", 201, "08_adam", ADAM), ("Al", 202, "08_adam", ADAM)]
+    of_rmsprop = [("Bo", 300, "07_rmsprop", RMSPROP), ("Jane Doe", 301, "07_rmsprop", RMSPROP)]
+    of_rmsprop += [("Al", 302, "07_rmsprop", RMSPROP), ("Al", 303, "07_rmsprop", RMSPROP)]  # two people
+    found = submissions(moodle(tmp_path, {"CS-08 Adam-55": of_adam, "CS-07 RMSprop-56": of_rmsprop}))
+    assert [(entry.learner, entry.lesson, entry.platform_id) for entry in found] == [
+        ("Al (202)", "08_adam", "202"),
+        ("Al (302)", "07_rmsprop", "302"),
+        ("Al (303)", "07_rmsprop", "303"),
+        ("Bo", "07_rmsprop", "300"),
+        ("Bo", "08_adam", "201"),
+        ("Jane Doe", "07_rmsprop", "301"),
+        ("Jane Doe", "08_adam", "200"),
+    ]
+
+
+NAMES = ("ada", "bob", "eve")
+WHOLE_CLASS = {
+    "a folder per learner in a folder": {f"Homework 8/{name}/08_adam.ipynb": ADAM for name in NAMES},
+    "flat files in two folders": {f"term/hw8/{name}_08_adam.ipynb": ADAM for name in NAMES},
+    "a zip in a folder": {"hw8.zip": zipped({f"{name}/08_adam.ipynb": ADAM for name in NAMES})},
+    "a zip that holds a folder": {"a.zip": zipped({f"hw8/{name}/w/08_adam.ipynb": ADAM for name in NAMES})},
+    "Canvas's files, unpacked": {f"hw8/{name}_1234{i}_5678_hw.ipynb": ADAM for i, name in enumerate(NAMES)},
+}
+
+
+@pytest.mark.parametrize("files", WHOLE_CLASS.values(), ids=WHOLE_CLASS)
+def test_a_folder_that_holds_the_whole_class_is_no_learner(tmp_path, files):
+    (tmp_path / "read me.txt").write_bytes(b"x")
+    found = submissions(put(tmp_path, files))
+    assert told(found) == [(name, "08_adam") for name in NAMES]
+    assert "taken for the folder of the whole class" in [why for _, why in found.ignored]
+
+
+def test_a_learner_who_hands_in_a_whole_course_is_one_learner(tmp_path):
+    files = {f"ada/week{i}/{stem}.ipynb": ADAM for i, stem in enumerate(exercises.lessons())}
+    files |= {f"ada/{name}/08_adam.ipynb": ADAM + name.encode() for name in ("a", "exercises", "notebooks")}
+    assert {entry.learner for entry in submissions(put(tmp_path, files))} == {"ada"}
+    jane = {f"Jane_77_assignsubmission_file_/try{i}/08_adam.ipynb": ADAM + b" " * i for i in range(4)}
+    assert one(submissions(put(tmp_path / "moodle", jane))).learner == "Jane"
+
+
+def test_several_zips_of_canvas_in_a_folder(tmp_path):
+    """Each holds names that alone would not be known for Canvas's: no lesson stands in them."""
+    one = {"doejane_12345_678910_08_adam.ipynb": ADAM, "lee_12352_678925_homework.pdf": b"%PDF",
+           "wang_12355_678928_work.zip": zipped({"work/08_adam.ipynb": ADAM}), "bo_12356_678929_08_adam.ipynb": ADAM,
+           "pete_12357_678930_Untitled.ipynb": ADAM}  # fmt: skip
+    other = {"doejane_12345_678990_07_rmsprop.ipynb": RMSPROP, "bo_12356_678991_07_rmsprop.ipynb": RMSPROP}
+    found = submissions(put(tmp_path, {"hw8 submissions.zip": zipped(one), "hw7 submissions.zip": zipped(other)}))
+    assert [(entry.learner, entry.platform_id, entry.lesson) for entry in found] == [
+        ("bo", "12356", "07_rmsprop"),
+        ("bo", "12356", "08_adam"),
+        ("doejane", "12345", "07_rmsprop"),
+        ("doejane", "12345", "08_adam"),
+        ("lee", "12352", ""),
+        ("pete", "12357", "08_adam"),
+        ("wang", "12355", "08_adam"),
+    ]
+
+
+def test_canvas_names_nobody_where_grading_is_anonymous(tmp_path):
+    put(
+        tmp_path,
+        {
+            "anon_aB3dE_678910_08_adam.ipynb": ADAM,
+            "anon_aB3dE_678911_notes.pdf": b"%PDF",
+            "LATE_anon_xY7zQ_678912_Untitled.ipynb": RMSPROP,
+            "anon_12345_678913_08_adam-1.ipynb": ADAM,
+        },
+    )
+    (tmp_path / "of another week.zip").write_bytes(zipped({"anon_aB3dE_678920_07_rmsprop.ipynb": RMSPROP}))
+    assert told(submissions(tmp_path)) == [
+        ("anon_12345", "08_adam"),
+        ("anon_aB3dE", "07_rmsprop"),
+        ("anon_aB3dE", "08_adam"),
+        ("anon_xY7zQ", "07_rmsprop"),
+    ]
+
+
+def test_canvas_numbers_a_learner_once(tmp_path):
+    """Two numbers of one name are two learners there, also where they handed in different lessons."""
+    put(tmp_path, {"li_1234_500_08_adam.ipynb": ADAM, "li_1235_600_07_rmsprop.ipynb": RMSPROP})
+    assert [entry.learner for entry in submissions(tmp_path)] == ["li (1234)", "li (1235)"]
 
 
 def test_no_two_submissions_have_one_learner_and_lesson(tmp_path):

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import grading_samples as samples
 import pytest
 
-from course.grading.model import PASSED
+from course.grading.model import PASSED, UNREAD, Mark, Result
 from course.grading.reports import Options, file_name, into_gradebook, platforms, table, write
 from course.grading.reports.gradescope import gradescope
 from course.grading.reports.junit import junit
@@ -152,6 +152,49 @@ def test_canvas_roster_finds_the_learner(learner):
     assert got[2][:5] == ["Doe, Jane", "12345", "s1", "jdoe", "A"]
 
 
+def of_platform(learner, number, source="x.ipynb", lesson="08_adam"):
+    return replace(samples.right(learner, lesson), platform_id=number, source=source)
+
+
+def test_the_ids_that_canvas_put_into_the_names_are_given_back():
+    """Canvas' importer looks for the ID first; a login that is none, such as doejane, finds nobody."""
+    results = [of_platform("doejane (12345)", "12345"), of_platform("doejane (301)", "301"), samples.right("blee")]
+    data, _ = platforms.canvas(results)
+    assert [row[:4] for row in rows(data)[2:]] == [
+        ["blee", "", "", "blee"],
+        ["doejane (12345)", "12345", "", ""],
+        ["doejane (301)", "301", "", ""],
+    ]
+    data, notes = platforms.canvas(results, ROSTER)
+    assert [row[-1] for row in rows(data)[2:]] == ["11", "11", "11", "", "2"] and not notes
+    data, _ = platforms.canvas([of_platform("Jane Doe", "301", "Jane Doe_301_assignsubmission_file_/08_adam.ipynb")])
+    assert rows(data)[2][:2] == ["Jane Doe", ""]  # Moodle's number is no id of Canvas
+
+
+def test_the_ids_that_moodle_put_into_the_names_are_given_back():
+    """Moodle's importer goes by the number at the end of the Identifier alone, which is another in each assignment."""
+    folder = "Jane Doe_{}_assignsubmission_file_/08_adam.ipynb"
+    results = [of_platform("Jane Doe", "77", folder.format(77))]
+    results += [of_platform("Jane Doe", "78", folder.format(78), "04_momentum")]
+    data, notes = platforms.moodle(results, "08_adam")
+    assert rows(data)[1][:2] == ["Participant 77", "Jane Doe"] and not notes
+    assert rows(platforms.moodle(results, "04_momentum")[0])[1][0] == "Participant 78"
+    _, notes = platforms.moodle([*results, of_platform("bo", "79")], "08_adam")
+    assert notes[0].startswith("1 row without an Identifier")
+    sheet = "Identifier,Full name,Grade,Maximum grade\n" + "Participant {},Jane Doe,,100.00\n" * 2
+    sheet = sheet.format(76, 77)
+    data, notes = platforms.moodle(results, "08_adam", sheet)
+    assert [row[2] for row in rows(data)[1:]] == ["", "11"]
+    assert notes == ["Moodle's maximum grade is 100.00, the lesson has 11 points"]
+
+
+def test_an_assignment_of_canvas_is_found_by_the_lessons_words_or_told_to_be_missing():
+    data, notes = platforms.canvas([samples.right("jdoe")], ROSTER.replace("08_adam (4711)", "08 Adam (4711)"))
+    assert rows(data)[0][-1] == "08 Adam (4711)" and not notes
+    data, notes = platforms.canvas([samples.right("jdoe")], ROSTER.replace("08_adam (4711)", "Week 8 (4711)"))
+    assert rows(data)[0][-1] == "08_adam" and "no assignment 08_adam" in notes[0]
+
+
 @pytest.mark.parametrize(
     "learner, said", [("anna_2024", "not in"), ("Al Twin", "more than one"), ("doejane_222", "not in")]
 )
@@ -182,6 +225,13 @@ def test_moodle_with_and_without_a_worksheet(tmp_path):
         got = rows((tmp_path / "moodle" / "08_adam.csv").read_bytes())
         assert got[1] == ["Participant 77", "Jane Doe", "j@x", "Submitted, graded", "11", "11", "Friday, 1 May"]
         assert got[2][4] == "5"
+
+
+def test_who_is_in_no_gradebook_for_want_of_a_lesson_is_told(tmp_path):
+    results = [samples.right("ada"), Result("lee", "", "lee/x.pdf", "", (), problem="No notebook was handed in.")]
+    assert not write(results, tmp_path).notes
+    (note,) = write(results, tmp_path, Options(canvas=True)).notes
+    assert note.startswith("1 submission of a lesson") and "lee" in note and "--lesson" in note
 
 
 @pytest.mark.parametrize("text", ["", "\n", "a,b\n1,2\n", "\x00\x01", '"' + "x" * 200_000])
@@ -234,6 +284,21 @@ def test_junit_is_xml_that_counts():
     assert len(passed) == sum(mark.status == PASSED for result in results for mark in result.marks)
     assert root[1].find("testcase/failure").get("type") == "no_correction"
     assert root[3].find("testcase/error").get("message").startswith("This is no notebook")
+
+
+def test_junit_says_why_a_notebook_could_not_be_read():
+    marks = (Mark("08_adam.adam", UNREAD, 0, 3), Mark("08_adam.eps_for_keras", UNREAD, 0, 1))
+    root = ET.fromstring(junit([Result("ada", "08_adam", "x", "", marks, problem="The file is empty.")]))
+    assert [error.get("message") for error in root.iter("error")] == ["The file is empty."] * 2
+
+
+def test_what_was_passed_over_and_noted_is_in_the_report(tmp_path):
+    passed_over = [("a\u202e<b>.txt", "no notebook"), *((f"x{i}", "a link") for i in range(60))]
+    written = write([samples.right("Jo Ng")], tmp_path, Options(moodle=True), passed_over)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "a\\u202e&lt;b&gt;.txt" in page and "no notebook" in page and "x38" in page and "x39" not in page
+    assert "21 more: all of them" in page and written.notes[0].replace("'", "&#39;") in page
+    assert rows((tmp_path / "ignored.csv").read_bytes())[-1] == ["x59", "a link"]
 
 
 def test_the_best_of_several_submissions_counts():
@@ -310,7 +375,7 @@ def test_the_time_grows_with_the_class_and_no_faster(tmp_path):
 
 def test_without_nbgrader_the_gradebook_says_so(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "nbgrader.api", None)
-    with pytest.raises(RuntimeError, match="pip install nbgrader"):
+    with pytest.raises(ImportError, match="pip install nbgrader"):
         into_gradebook([], "sqlite://")
 
 

@@ -1,6 +1,7 @@
 """Workers that die lose nothing: what they had is given to others, and only the submission they die of is given up."""
 
 import concurrent.futures as futures
+import threading
 
 import pytest
 
@@ -95,6 +96,24 @@ def test_another_error_of_a_worker_costs_that_submission_alone():
     seen = flags(Odd, learners(*"12345"))
     assert "KeyError" in seen["3"]
     assert len(seen) == 5
+
+
+def test_a_cluster_that_is_gone_is_not_waited_for():
+    """Its futures never end; here they end after ten seconds, so that this test does."""
+
+    class Gone(futures.Executor):
+        def submit(self, function, setup, submission):
+            future = futures.Future()
+            timer = threading.Timer(10, future.set_result, [work.failed(submission, "late")])
+            timer.daemon = True
+            timer.start()
+            return future
+
+        def check(self):
+            raise ConnectionError("tcp://host:1: gone")
+
+    with pytest.raises(ConnectionError, match="gone"):
+        flags(Gone, learners("ada"))
 
 
 def test_a_submission_that_could_not_be_graded_says_so_to_both(monkeypatch):

@@ -17,6 +17,7 @@ class Archive:
     """The entries of an opened zip. Raises Unreadable where the file is none, or too much of one.
 
     entries   [(folders and name, (number of the entry, its checksum), problem)]; problem: why it is not read, or ""
+    folders   {names} of those that are entries of their own
     """
 
     def __init__(self, file):
@@ -26,6 +27,7 @@ class Archive:
                 raise Unreadable(f"It lists {size:,} bytes of names; {_EXPECTED} of at most {MAX_DIRECTORY:,}.")
             self._zip, self._file = zipfile.ZipFile(file), file
             self._infos = self._zip.infolist()
+            self.folders = set()
             self.entries = self._listed()
         except Unreadable:
             file.close()
@@ -38,9 +40,11 @@ class Archive:
         last = {info.filename: i for i, info in enumerate(self._infos)}  # of two with one name the last counts
         entries = []
         for i, info in enumerate(self._infos):
-            if last[info.filename] == i and not info.filename.endswith(("/", "\\")):
+            if last[info.filename] == i:
                 parts, leaves = _parts(info)
-                if parts:
+                if info.filename.endswith(("/", "\\")):
+                    self.folders.add(parts)
+                elif parts:
                     entries.append((parts, (i, info.CRC), leaves or _problem(info)))
         return entries
 
@@ -105,7 +109,8 @@ def _parts(info):
     name = name.replace("\\", "/")
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     leaves = name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name)
-    return tuple(part for part in parts if part != ".."), "Its name leads out of the zip." * bool(leaves)
+    problem = "Its name leads out of the zip; expected one below it. Make the zip anew." if leaves else ""
+    return tuple(part for part in parts if part != ".."), problem
 
 
 def _problem(info):

@@ -3,20 +3,26 @@
 import argparse
 import os
 import secrets
+import sqlite3
 import sys
 from pathlib import Path
 
+SHOWN = 10  # of a list on the terminal; the files hold all of it
 EPILOG = """\
 SUBMISSIONS is a folder with one folder per learner, a folder of notebooks, nbgrader's submitted/, or the zip file
 that Canvas or Moodle gives. Each run goes on where the last one with the same --out was, also after it was killed.
 
-RESULTS gets report.html for the lecturer, grades.csv, blanks.csv, mistakes.csv, attention.csv, junit.xml,
-feedback/ with a page and gradescope/ with a results.json for each learner, and
+RESULTS gets report.html for the lecturer, grades.csv, blanks.csv, mistakes.csv, attention.csv, ignored.csv,
+junit.xml, feedback/ with a page and gradescope/ with a results.json for each learner, and
   secret           from which the hidden inputs are made: keep it from learners; with it a regrade is the same
   journal.sqlite   the verdicts, written as they are reached
 
+--canvas and --moodle take the ids from the names in the zip that Canvas or Moodle gave. For submissions that came in
+another way, give the file that the platform exports as --canvas-roster or --moodle-roster: its rows are filled in.
+
 exit status: 0 every submission is graded; 1 some could not be read or run, and report.html names them;
-2 wrong usage; 3 no sandbox, or no solutions; 130 interrupted with Ctrl-C: the same command goes on
+2 wrong usage, RESULTS cannot be written, or the cluster is gone; 3 no sandbox, or no solutions;
+130 interrupted with Ctrl-C. After 2 and 130 the same command goes on where it was.
 """
 
 
@@ -29,7 +35,7 @@ def parser():
     )  # fmt: skip
     made.add_argument("submissions", metavar="SUBMISSIONS", type=Path, help="a folder or a zip file")
     made.add_argument("--out", metavar="RESULTS", type=Path, required=True, help="the folder for the results")
-    made.add_argument("--lesson", metavar="LESSON", help="all notebooks are of this lesson, such as 08_adam")
+    made.add_argument("--lesson", metavar="LESSON", help="all notebooks are of this lesson, such as 08_adam or 08")
     made.add_argument("--workers", metavar="N", type=_count, help="processes (default: one for each core)")
     made.add_argument("--cluster", metavar="tcp://HOST:PORT", help="grade on a Dask cluster (extra: cluster)")
     made.add_argument("--sandbox", choices=("auto", "bubblewrap", "landlock", "none"), default="auto",
@@ -37,7 +43,9 @@ def parser():
     made.add_argument("--secret", metavar="FILE", type=Path, help="default: RESULTS/secret, made when it is missing")
     made.add_argument("--solutions", metavar="DIR", type=Path, help="default: solutions/ of the course")
     made.add_argument("--canvas", action="store_true", help="also write canvas.csv")
-    made.add_argument("--moodle", action="store_true", help="also write moodle.csv")
+    made.add_argument("--canvas-roster", metavar="FILE", type=Path, help="the gradebook as Canvas exports it")
+    made.add_argument("--moodle", action="store_true", help="also write moodle/LESSON.csv")
+    made.add_argument("--moodle-roster", metavar="FILE", type=Path, help="the worksheet of one lesson's assignment")
     made.add_argument("--nbgrader", metavar="URL", help="also write into nbgrader's gradebook, sqlite:///gradebook.db")
     return made
 
@@ -52,20 +60,29 @@ def _count(text):
 def main(argv):
     """Grade a class: the exit status."""
     options = parser().parse_args(list(argv))
-    from course.grading import intake, sandbox, work
+    from course.grading import intake, reports, sandbox, work
     from course.grading.journal import Busy, Journal
 
     try:
         tier = sandbox.tier(options.sandbox)
         lessons = _lessons(options.solutions)
-        taken = intake.submissions(options.submissions, options.lesson)
+        _check_out(options)
+        taken = intake.submissions(options.submissions, _lesson(options.lesson), options.out)
+        given = reports.Options(options.canvas, options.moodle, options.canvas_roster, options.moodle_roster)
+        reports.check(given)
+        if options.nbgrader:
+            reports.gradebook.refuse(options.nbgrader)
         options.out.mkdir(parents=True, exist_ok=True)
         setup = work.Setup(_secret(options), tier.name, str(options.solutions) if options.solutions else None)
         with Journal(options.out / "journal.sqlite") as journal:
-            return _grade(options, tier, lessons, taken, setup, journal)
+            return _grade(options, given, tier, lessons, taken, setup, journal)
     except (sandbox.Unavailable, NoSolutions) as error:
         return _refuse(error, 3)
-    except (ValueError, OSError, Busy, ImportError) as error:
+    except sqlite3.Error as error:
+        return _refuse(f"{options.out / 'journal.sqlite'} cannot be written ({error}); what it holds is kept", 2)
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error, 2)
+    except (ValueError, Busy, ImportError) as error:
         return _refuse(error, 2)
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on where this one was.", file=sys.stderr)
@@ -76,9 +93,31 @@ class NoSolutions(RuntimeError):
     """There is nothing to measure by."""
 
 
+def _warn(text):
+    print(f"course grade: warning: {text}", file=sys.stderr)
+
+
 def _refuse(error, status):
     print(f"course grade: {error}", file=sys.stderr)
     return status
+
+
+def _lesson(text):
+    """The lesson that is meant by its stem or its number; what is neither is left as it is."""
+    from course import exercises
+
+    return next((stem for stem in exercises.lessons() if text and stem.partition("_")[0] == text), text)
+
+
+def _check_out(options):
+    """Raises ValueError where the results would mix with what was handed in."""
+    out, given = options.out.resolve(), options.submissions.resolve()
+    if out == given:
+        raise ValueError(f"--out {options.out}: that is SUBMISSIONS; expected a folder of its own")
+    if out.is_relative_to(given) and out.is_dir() and not (out / "journal.sqlite").is_file():
+        other = next((path.name for path in out.iterdir() if path.name != "secret"), None)
+        if other:
+            raise ValueError(f"--out {options.out}: it lies in SUBMISSIONS and holds {other}; expected no folder yet")
 
 
 def _lessons(folder):
@@ -96,6 +135,8 @@ def _secret(options):
     """The bytes of the secret, made on first use. Raises ValueError where the file is too short to be one."""
     path = options.secret or options.out / "secret"
     if not path.exists() and options.secret is None:
+        if (options.out / "journal.sqlite").exists():
+            _warn(f"{path} is gone: with a new one all is graded again, on other inputs")
         new = path.with_name("secret.new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(secrets.token_hex(32) + "\n")
@@ -103,10 +144,12 @@ def _secret(options):
     secret = path.read_bytes().strip()
     if len(secret) < 16:
         raise ValueError(f"{path}: got {len(secret)} bytes, expected a secret of 16 or more")
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        _warn(f"{path} can be read by others on this machine: chmod 600 {path}")
     return secret
 
 
-def _grade(options, tier, lessons, taken, setup, journal):
+def _grade(options, given, tier, lessons, taken, setup, journal):
     from course.grading import reports, work
     from course.grading.journal import measure_of, print_of
 
@@ -136,17 +179,24 @@ def _grade(options, tier, lessons, taken, setup, journal):
         open_executor, workers = work.cluster(options.cluster)
     for submission, result in _shown(work.graded(setup, todo(), open_executor, workers), results, len(taken)):
         key = submission.learner, submission.lesson, submission.source
-        journal.put(result, prints[key])
+        if work.counts(result):
+            journal.put(result, prints[key])
         results[key] = result
     ordered = [results[key] for key in sorted(results)]
-    given = reports.Options(canvas=options.canvas, moodle=options.moodle)
-    reports.write(ordered, options.out, given)
+    written = reports.write(ordered, options.out, given, taken.ignored)
     if options.nbgrader:
         reports.into_gradebook(ordered, options.nbgrader)
     bad = [result for result in ordered if result.problem]
     print(f"{len(ordered) - len(bad)} graded, {len(bad)} could not be: {options.out / 'report.html'}")
-    for source, why in taken.ignored:
+    for note in written.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for source, why in taken.ignored[:SHOWN]:
         print(f"ignored: {source}: {why}", file=sys.stderr)
+    if len(taken.ignored) > SHOWN:
+        print(f"ignored: {len(taken.ignored) - SHOWN:,} more, in {options.out / 'ignored.csv'}", file=sys.stderr)
+    if written.left_over:
+        names = ", ".join(written.left_over[:SHOWN]) + ", ..." * (len(written.left_over) > SHOWN)
+        print(f"left from an earlier run, of learners who are not among these: {names}", file=sys.stderr)
     return int(bool(bad))
 
 

@@ -2,9 +2,9 @@
 
 What may be given: a folder per learner; flat files that hold learner and lesson in their names; nbgrader's
 submitted/LEARNER/ASSIGNMENT/NOTEBOOK.ipynb; the zip that Canvas or Moodle gives for a class; zips within, one in
-another and no deeper. `naming` says how learner and lesson are told; where neither file nor folder names the
-lesson, the notebook's checks do. A bare 08_adam.ipynb is the work of the learner for whom the folder is named, if
-the folder holds no other learner's.
+another and no deeper. One folder or zip that holds the whole class counts as what was given. `naming` says how
+learner and lesson are told; where neither file nor folder names the lesson, the notebook's checks do. A bare
+08_adam.ipynb is the work of the learner for whom the folder is named, if the folder holds no other learner's.
 
 Of several notebooks of one learner and lesson, in this order: Canvas's newest; the one in a folder `exercises`
 (a learner may hand in all of the course); any, if all hold the same bytes. Else none is graded, and learner and
@@ -27,6 +27,8 @@ from course.grading.sources import Opener, Place, walk
 
 _CHECKS = re.compile(rb'check\(\\"(\w+)\.\w+\\"')
 _GRADE_IDS = re.compile(rb'"grade_id"\s*:\s*"(\w+)"')
+_WRAPPED = 3  # folders, one in another, that hold nothing but the class
+_TOLD = 5  # broken files, of one learner who handed in no notebook
 _DEFINED = re.compile(rb'"def (\w+)\(')
 
 
@@ -80,10 +82,11 @@ class Intake:
             opener.close()
 
 
-def submissions(folder, lesson=None):
+def submissions(folder, lesson=None, leave_out=None):
     """The Intake of a folder, a zip, or one notebook.
 
     lesson: only this one; a notebook that names no lesson is then taken for it.
+    leave_out: a folder in it that holds no submissions, such as the results.
 
     Raises FileNotFoundError where there is nothing of that name, ValueError for an unknown lesson or where
     what is given is neither folder, zip nor notebook.
@@ -92,7 +95,7 @@ def submissions(folder, lesson=None):
         exercises.blanks(lesson)
     opener = Opener()
     try:
-        return _Sorter(walk(folder), lesson, opener).intake()
+        return _Sorter(walk(folder, leave_out), lesson, opener).intake()
     finally:
         opener.close()
 
@@ -104,15 +107,29 @@ class _Sorter:
         self.lesson, self.opener = lesson, opener
         self.ignored = list(found.ignored)
         self.of_learner = defaultdict(list)  # (name, id) -> [(place, version)]
+        self.numbered_anew = set()  # those (name, id) whose platform gives a learner another id in each assignment
         nobody = []
-        for place in found.places:
-            owner = naming.owner(place.parts)
+        wrapped = _wrapped(found.places)
+        if wrapped:
+            self.ignored.append((naming.shown("/".join(wrapped)), "taken for the folder of the whole class"))
+        places = [_unwrapped(wrapped, place) for place in found.places]
+        platforms = naming.of_platform(place.parts for place in places)
+        for place in places:
+            owner = naming.owner(place.parts, platforms)
             if not owner.sure and not _is_notebook(place):
                 self._pass_over(place, place.problem or "no notebook, and no learner in its name or folder")
             elif not owner.learner:
                 nobody.append(place)
             else:
-                self.of_learner[naming.shown(owner.learner), owner.id].append((place, owner.version))
+                key = naming.shown(owner.learner), owner.id
+                self.of_learner[key].append((place, owner.version))
+                if owner.id and owner.version is None:
+                    self.numbered_anew.add(key)
+        for place in (_unwrapped(wrapped, place) for place in found.empty):
+            owner = naming.owner(place.parts, platforms)
+            key = naming.shown(owner.learner), owner.id
+            if owner.learner and owner.sure and key not in self.of_learner:
+                self.of_learner[key].append((place, owner.version))
         if nobody and not self.of_learner:
             self.of_learner[found.name, ""] = [(place, None) for place in nobody]
             nobody = []
@@ -124,12 +141,30 @@ class _Sorter:
 
     def intake(self):
         entries = []
-        namesakes = Counter(name for name, _ in self.of_learner)
-        for (name, number), found in self.of_learner.items():
-            learner = f"{name} ({number})" if number and namesakes[name] > 1 else name
-            entries += (replace(entry, learner=learner, platform_id=number) for entry in self._entries(found))
+        found = {key: list(self._entries(places)) for key, places in self.of_learner.items()}
+        namesakes = self._namesakes(found)
+        for (name, number), of_one in found.items():
+            learner = f"{name} ({number})" if number and name in namesakes else name
+            entries += (replace(entry, learner=learner, platform_id=number) for entry in of_one)
         entries.sort(key=lambda entry: (entry.learner, entry.lesson, entry.source))
         return Intake(tuple(_distinct(entries)), tuple(sorted(self.ignored)))
+
+    def _namesakes(self, found):
+        """The names that several learners have.
+
+        Moodle numbers its learners anew in each assignment: one name is one learner there, as long as no two of
+        its numbers come with the same lesson.
+        """
+        of_name = defaultdict(list)
+        for key in found:
+            of_name[key[0]].append(key)
+        several = set()
+        for name, keys in of_name.items():
+            lessons = Counter(entry.lesson for key in keys for entry in found[key])
+            alike = lessons[""] or any(number > 1 for number in lessons.values())
+            if len(keys) > 1 and (alike or not self.numbered_anew.issuperset(keys)):
+                several.add(name)
+        return several
 
     def _entries(self, found):
         """One learner's Entries, the learner's name still missing."""
@@ -150,10 +185,12 @@ class _Sorter:
         expected = f"expected {told or '08_adam'}.ipynb, as Jupyter saves it"
         if untold:
             problem = " ".join(f"{_name(place)}: {why}." for place, why in untold)
-            problem += f" It could not be told which lesson this is; {expected}{'' if told else ' for instance'}."
+            own = expected if told else "expected the exercise under its own name, such as 08_adam.ipynb"
+            problem += f" It could not be told which lesson this is; {own}."
         else:
             broken = [f"{_name(place)}: {place.problem}" for place in others if place.problem]
-            seen = ", ".join(sorted(_name(place) for place in others if _name(place))[:10]) or "nothing"
+            broken[_TOLD:] = [f"{len(broken) - _TOLD:,} more files cannot be read."] * (len(broken) > _TOLD)
+            seen = ", ".join(sorted(_name(place) for place in others if place.parts[-1])[:10]) or "nothing"
             problem = " ".join(broken) or f"No notebook was handed in: seen {seen}, {expected}."
         sources = sorted(place.source for place in [*(place for place, _ in untold), *others])
         yield Entry("", told, ", ".join(sources[:3]) + (", ..." if len(sources) > 3 else ""), (), problem)
@@ -224,6 +261,34 @@ class _Sorter:
         return places
 
 
+def _wrapped(places):
+    """The folders, one in another, that hold the whole class; () where learners can be told without leaving them out.
+
+    They do where all notebooks lie in them, and below them three names or more come with one lesson: two may be
+    two copies of one learner's.
+    """
+    notebooks = [place.parts for place in places if _is_notebook(place)]
+    for depth in range(_WRAPPED + 1):
+        above = {parts[:depth] for parts in notebooks if len(parts) > depth}
+        if len(above) != 1 or min(map(len, notebooks)) <= depth:
+            return ()
+        if depth and naming.named_by_platform(notebooks[0][depth - 1]):
+            return ()
+        learners = defaultdict(set)
+        for parts in notebooks:
+            owner, lesson = naming.owner(parts[depth:]), naming.lesson_of(parts)
+            if owner.learner and (lesson or owner.id):
+                learners[lesson].add((owner.learner, owner.id))
+        if any(len(names) > 2 for names in learners.values()):
+            return above.pop()
+    return ()
+
+
+def _unwrapped(folders, place):
+    inside = folders and place.parts[: len(folders)] == folders and len(place.parts) > len(folders)
+    return replace(place, parts=place.parts[len(folders) :]) if inside else place
+
+
 def lesson_of_content(data):
     """The lesson whose checks a notebook's bytes hold most of, else whose blanks; "" where there is none, or a tie."""
     lessons = exercises.lessons()
@@ -256,8 +321,10 @@ def _is_notebook(place):
 
 def _name(place):
     """A file's name for its learner: without the folders, and without what the platform put before it."""
-    named = naming.named_by_platform(place.parts[-1])
-    return naming.shown(named.rest if named and named.rest else place.parts[-1])
+    whole = place.parts[-1] or place.source.replace(": ", "/").rpartition("/")[2]  # a zip or folder as a whole
+    named = naming.named_by_platform(whole)
+    name = named.rest if named and named.rest else whole
+    return naming.shown(name) if place.parts[-1] else name  # a source is shown already
 
 
 def _several(lesson, places):

@@ -34,10 +34,11 @@ class Place:
 
 @dataclass
 class Found:
-    """What a folder holds. name: the folder's own; ignored: [(source, why)]."""
+    """What a folder holds. name: the folder's own; empty: folders with nothing to look at; ignored: [(source, why)]."""
 
     name: str
     places: list[Place] = field(default_factory=list)
+    empty: list[Place] = field(default_factory=list)
     ignored: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -69,15 +70,18 @@ class Opener:
             self._zips.pop(key).close()
 
 
-def walk(folder):
-    """All that is Found below a folder, in a zip, or at a notebook, in no order. See `intake.submissions` for raises."""
+def walk(folder, leave_out=None):
+    """All that is Found below a folder, in a zip, or at a notebook, in no order. See `intake.submissions` for raises.
+
+    leave_out: a folder that is not looked into, should it lie in the first one.
+    """
     path = Path(folder)
     seen = naming.shown(str(folder))
     if not path.exists():
         raise FileNotFoundError(f"{seen}: there is nothing; expected a folder of submissions, or a zip of them")
     found = Found(naming.shown(path.resolve().name) or "learner")
     if path.is_dir():
-        _walk_folder(found, path)
+        _walk_folder(found, path, _parts_below(leave_out, path))
     elif naming.NOTEBOOK.search(path.name) and path.is_file():
         found.name = naming.shown(path.resolve().parent.name)
         found.places.append(Place((path.name,), naming.shown(path.name), str(path.resolve())))
@@ -94,7 +98,13 @@ def walk(folder):
     return found
 
 
-def _walk_folder(found, root):
+def _parts_below(folder, root):
+    """The names that lead from a root to a folder in it; None where it is not in it, or not given."""
+    folder, root = Path(folder or root).resolve(), Path(root).resolve()
+    return folder.relative_to(root).parts or None if folder.is_relative_to(root) else None
+
+
+def _walk_folder(found, root, leave_out=None):
     waiting = [(str(root), ())]
     while waiting:
         path, parts = waiting.pop()
@@ -107,15 +117,16 @@ def _walk_folder(found, root):
                 raise ValueError(f"{naming.shown(path)}: cannot be listed ({error.strerror})") from None
             found.places.append(Place((*parts, ""), source, problem=f"The folder cannot be read ({error.strerror})."))
             continue
-        if not inside and len(parts) == 1:
-            found.places.append(Place((*parts, ""), source))
-        others = []
+        others, kept = [], False
         for entry in inside:
             here = (*parts, entry.name)
             name = naming.shown("/".join(here))
+            if here == leave_out:
+                continue
             if entry.is_symlink() or getattr(entry, "is_junction", bool)():
                 place = Place(here, name, problem="It is a link; expected the file itself.")
                 found.places.append(place) if naming.NOTEBOOK.search(entry.name) else others.append(place)
+                kept = True
             elif entry.is_dir(follow_symlinks=False):
                 if entry.name.startswith(".") and not parts and entry.name not in _SKIPPED:
                     found.ignored.append((name, "a hidden folder"))
@@ -125,8 +136,12 @@ def _walk_folder(found, root):
                     found.ignored.append((name, f"folders more than {MAX_FOLDERS} deep are not looked into"))
                 else:
                     waiting.append((entry.path, here))
-            else:
+                kept = True
+            elif not _system_file(entry.name):
                 _sort_in(found, others, Place(here, name, entry.path), _size(entry))
+                kept = True
+        if parts and not kept:
+            found.empty.append(Place((*parts, ""), source))
         _list(found, others, source)
 
 
@@ -139,11 +154,15 @@ def _size(entry):
     return info.st_size if stat.S_ISREG(info.st_mode) else None
 
 
+def _system_file(name):
+    """Whether a file is of a system's making, not handed in by anybody: .DS_Store, ._name, Thumbs.db."""
+    name = name.lower()
+    return name.startswith("._") or (name.startswith(".") and not name.endswith(".ipynb")) or name in _SKIPPED_FILES
+
+
 def _sort_in(found, others, place, size):
     """A file to where it belongs: a notebook to the places, a zip is looked into, the rest to the others."""
     name = place.parts[-1].lower()
-    if name.startswith("._") or (name.startswith(".") and not name.endswith(".ipynb")) or name in _SKIPPED_FILES:
-        return
     if size is None and not place.problem:
         place = _with(place, "It is no ordinary file (a pipe, device or socket); expected a file.")
     if naming.NOTEBOOK.search(name):
@@ -182,9 +201,12 @@ def _walk_zip(found, place, own, opener=None):
         opener.close()
         return
     others, total = [], 0
+    empty, full = {_seen(inside) for inside in archive.folders}, set()
     for inside, member, problem in archive.entries:
-        if any(part.lower() in _SKIPPED or part.startswith(".") for part in inside[:-1]):
+        if _system_file(inside[-1]) or _seen(inside[:-1]) != inside[:-1]:
+            empty.add(_seen(inside[:-1]))
             continue
+        full |= {inside[:i] for i in range(len(inside))}
         if len(inside) > MAX_FOLDERS:
             problem = problem or f"Folders more than {MAX_FOLDERS} deep are not looked into."
         size = archive.size(member)
@@ -199,11 +221,20 @@ def _walk_zip(found, place, own, opener=None):
             archive = opener.archive(place.path, place.members)
         else:
             _sort_in(found, others, child, size)
+    full |= {inside[:i] for inside in empty for i in range(len(inside))}
+    for inside in sorted(empty - full):
+        found.empty.append(Place((*parts, *inside, ""), f"{place.source}: {naming.shown('/'.join(inside))}"))
     if place.parts and not archive.entries:
         found.places.append(Place((*parts, ""), place.source, problem="The zip is empty; expected a notebook in it."))
     _list(found, others, place.source)
     if not place.members:
         opener.close()
+
+
+def _seen(folders):
+    """The folders down to the first that is not looked into."""
+    hidden = (i for i, part in enumerate(folders) if part.lower() in _SKIPPED or part.startswith("."))
+    return folders[: next(hidden, len(folders))]
 
 
 def _opened(path):

@@ -20,6 +20,7 @@ from course.grading.sandbox import THREADS
 
 TRIES = 3  # of one submission whose worker dies
 AHEAD = 6  # submissions that wait for each worker
+_ITSELF = "grading itself failed"
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,24 @@ def failed(submission, why):
     marks = tuple(Mark(blank.name, UNREAD, 0, blank.points) for blank in known)
     return Result(
         submission.learner, submission.lesson, submission.source, hashlib.sha256(submission.data).hexdigest(), marks,
-        flags=(f"grading itself failed: {why}",),
+        flags=(f"{_ITSELF}: {why}; the same command tries it again",),
         problem="This notebook could not be graded. Your lecturer has been told.",
         platform_id=submission.platform_id,
     )  # fmt: skip
+
+
+def _done(waiting, executor):
+    """Those of the futures that are done, at least one of them. Raises what the executor's `check` raises."""
+    while True:
+        done = futures.wait(waiting, timeout=2, return_when=futures.FIRST_COMPLETED).done
+        if done:
+            return done
+        getattr(executor, "check", bool)()
+
+
+def counts(result):
+    """Whether a Result counts for later runs, too: not where grading itself failed."""
+    return not any(flag.startswith(f"{_ITSELF}:") for flag in result.flags)
 
 
 def graded(setup, submissions, open_executor, workers):
@@ -71,7 +86,8 @@ def graded(setup, submissions, open_executor, workers):
     workers        how many of them there are
 
     When a worker dies, all that were under way are run again, one at a time, until it is known which of them
-    it dies of: that one is given up after TRIES.
+    it dies of: that one is given up after TRIES. An executor may have a method `check`, which is called now and
+    then and raises where there will be no more Results.
     """
     waiting, suspects, tries, todo = {}, [], {}, iter(submissions)
     executor = open_executor()
@@ -90,7 +106,7 @@ def graded(setup, submissions, open_executor, workers):
             if not waiting and not lost:
                 return
             alone = len(waiting) + len(lost) == 1
-            for future in futures.wait(waiting, return_when=futures.FIRST_COMPLETED).done if waiting else ():
+            for future in _done(waiting, executor) if waiting else ():
                 submission = waiting.pop(future)
                 try:
                     yield submission, future.result()
@@ -143,10 +159,24 @@ def _with_parent():
 def cluster(address):
     """(a function that gives the Executor of a Dask cluster's workers, how many there are).
 
-    Raises ImportError without the extra `cluster`, OSError where nobody answers at the address.
+    Raises ImportError without the extra `cluster`, OSError where nobody answers at the address or has a worker.
     """
     from dask.distributed import Client
 
     client = Client(address, timeout=10)
-    client.wait_for_workers(1, timeout=30)
-    return lambda: client.get_executor(retries=TRIES), sum(client.nthreads().values())
+    try:
+        client.wait_for_workers(1, timeout=30)
+    except TimeoutError:
+        raise ConnectionError(f"{address}: no worker came to this scheduler within 30 s; start one first") from None
+
+    def check():
+        if client.status in ("closing", "closed"):
+            raise ConnectionError(f"{address}: the cluster's scheduler is gone")
+
+    def open_executor():
+        check()
+        executor = client.get_executor(retries=TRIES)
+        executor.check = check  # nothing ends the futures of a scheduler that is gone
+        return executor
+
+    return open_executor, sum(client.nthreads().values())

@@ -7,6 +7,7 @@
     blanks.csv             a row for each blank of each submission
     mistakes.csv           how often each known mistake was made
     attention.csv          the submissions that need a person's eye, all of them
+    ignored.csv            what was found among the submissions and passed over, and why
     feedback/NAME.html     one page for each learner
     gradescope/NAME.json   Gradescope's results.json, one for each learner
     junit.xml              for CI systems
@@ -18,8 +19,9 @@
 The same Results give the same bytes, in whatever order they come.
 """
 
+from course.grading.reports import gradebook
 from course.grading.reports.gradebook import into_gradebook
 from course.grading.reports.names import file_name
-from course.grading.reports.write import Options, Written, write
+from course.grading.reports.write import Options, Written, check, write
 
-__all__ = ["Options", "Written", "file_name", "into_gradebook", "write"]
+__all__ = ["Options", "Written", "check", "file_name", "gradebook", "into_gradebook", "write"]

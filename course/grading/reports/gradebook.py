@@ -17,7 +17,7 @@ def into_gradebook(results, url):
     person gave stay. A submission with a problem or a flag, and a score that a person changed, is listed for
     manual grading. Of several submissions the best counts; one whose lesson is not known is left out.
 
-    Raises RuntimeError where nbgrader is not installed, ValueError where the database cannot be opened, or where
+    Raises ImportError where nbgrader is not installed, ValueError where the database cannot be opened, or where
     its notebook has submissions and lacks a blank's cells.
     """
     entered = 0
@@ -32,13 +32,18 @@ def into_gradebook(results, url):
     return entered
 
 
+def refuse(url):
+    """Raises as `into_gradebook` would where nbgrader or the gradebook cannot be had, before a class is graded."""
+    _open(url).close()
+
+
 def _open(url):
     """The gradebook, made where it is missing: for that nbgrader starts `alembic`, which lies beside Python."""
     try:
         from nbgrader.api import Gradebook
         from sqlalchemy.exc import SQLAlchemyError
     except ImportError:
-        raise RuntimeError("the gradebook needs nbgrader, which is not installed: pip install nbgrader") from None
+        raise ImportError("the gradebook needs nbgrader, which is not installed: pip install nbgrader") from None
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])
     try:

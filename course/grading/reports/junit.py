@@ -46,5 +46,6 @@ def _case(suite, result, mark):
         return
     said = lines((*mark.lines, *([f"Hint: {mark.hint}"] if mark.hint else [])))
     kind = "failure" if mark.status in _FAILURES else "error"
-    inner = ET.SubElement(case, kind, type=clean(mark.mistake or mark.status), message=said[0] if said else mark.status)
+    said = said or lines((result.problem,)) or [mark.status]
+    inner = ET.SubElement(case, kind, type=clean(mark.mistake or mark.status), message=said[0])
     inner.text = "\n".join(said)

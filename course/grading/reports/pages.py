@@ -17,7 +17,7 @@ from course.grading.reports.text import clean, count, lines, marked, title
 
 COURSE = "Optimization for deep learning"
 # What report.html shows at most; the CSV files hold all of it.
-MOST_ATTENTION, MOST_LEARNERS, MOST_LESSONS, MOST_BLANKS = 60, 200, 30, 40
+MOST_ATTENTION, MOST_LEARNERS, MOST_LESSONS, MOST_BLANKS, MOST_IGNORED = 60, 200, 30, 40, 40
 MOST_MISTAKES = 25  # of one lesson; 10 where there are several
 
 _FOLDER = Path(__file__).with_name("templates")
@@ -128,8 +128,12 @@ def _mark(mark):
     }
 
 
-def report(summary):
-    """The bytes of report.html for a Summary. Its size is bounded, whatever the class."""
+def report(summary, ignored=(), notes=()):
+    """The bytes of report.html for a Summary. Its size is bounded, whatever the class.
+
+    ignored  [(source, why)] of what was passed over
+    notes    what else the lecturer should know, in words
+    """
     template, css = _page("report")
     totals = summary.totals
     of_lessons = {}
@@ -139,6 +143,10 @@ def report(summary):
     text = template.render(
         css=css,
         graded=len(summary.results),
+        unread=sum(bool(result.problem) for result in summary.results),
+        notes=[clean(note, 800) for note in notes],
+        ignored=[(clean(source, 200), clean(why, 400)) for source, why in ignored[:MOST_IGNORED]],
+        ignored_more=max(0, len(ignored) - MOST_IGNORED),
         learners=len(totals),
         lessons_found=len(summary.lessons),
         out_of=summary.out_of,

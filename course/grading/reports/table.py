@@ -91,6 +91,13 @@ def mistakes(lessons):
                     yield lesson.lesson, blank.function, row.name, number, blank.total, row.meaning
 
 
+def ignored(passed_over):
+    """The rows of ignored.csv, from [(source, why)]."""
+    yield "source", "why"
+    for source, why in passed_over:
+        yield clean(source), clean(why)
+
+
 def attention(entries):
     """The rows of attention.csv, from the summary's entries."""
     yield "learner", "lesson", "why", "points", "out_of", "source", "feedback"

@@ -9,7 +9,7 @@ from course.grading.reports.gradescope import VISIBILITIES, gradescope
 from course.grading.reports.junit import junit
 from course.grading.reports.names import file_name
 from course.grading.reports.summary import ordered, summarize
-from course.grading.reports.text import clean
+from course.grading.reports.text import clean, count
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,16 @@ class Written:
     notes: list[str] = field(default_factory=list)
 
 
-def write(results, out, options=None):
+def check(options):
+    """Raises as `write` would for a roster that is none or cannot be read, before a class is graded."""
+    platforms.canvas([], _read(options.canvas_roster))
+    platforms.moodle([], "", _read(options.moodle_roster))
+
+
+def write(results, out, options=None, ignored=()):
     """Writes every file of the Results into the folder `out`, which is made where it is missing. Returns Written.
+
+    ignored: [(source, why)] of what was handed in and belongs to nobody's Result.
 
     Each file is written whole or not at all; one whose bytes are the same is left untouched, and none is
     deleted. Raises ValueError for a wrong option or a roster that is none (before anything is written), and
@@ -58,7 +66,7 @@ def write(results, out, options=None):
     extra = dict(_platforms(results, options, written.notes))
     found = {NEW: written.new, CHANGED: written.changed, SAME: written.same}
     expected = set()
-    for name, data in _files(results, options, extra):
+    for name, data in _files(results, options, extra, ignored, written.notes):
         expected.add(name)
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +77,7 @@ def write(results, out, options=None):
     return written
 
 
-def _files(results, options, extra):
+def _files(results, options, extra, ignored, notes):
     """(name, bytes) of each file: the learners' first, the report last, so that its links lead somewhere."""
     learners = {}
     for result in results:
@@ -83,12 +91,19 @@ def _files(results, options, extra):
     yield "blanks.csv", table.csv_bytes(table.blanks(results))
     yield "mistakes.csv", table.csv_bytes(table.mistakes(summary.lessons))
     yield "attention.csv", table.csv_bytes(table.attention(summary.attention))
+    yield "ignored.csv", table.csv_bytes(table.ignored(ignored))
     yield "junit.xml", junit(results)
     yield from extra.items()
-    yield "report.html", pages.report(summary)
+    yield "report.html", pages.report(summary, ignored, notes)
 
 
 def _platforms(results, options, notes):
+    given = options.canvas or options.canvas_roster or options.moodle or options.moodle_roster
+    untold = sorted({result.learner for result in results if not result.lesson})
+    if given and untold:
+        shown = ", ".join(clean(learner, 60) for learner in untold[:10]) + ", ..." * (len(untold) > 10)
+        notes.append(f"{count(len(untold), 'submission')} of a lesson that could not be told, in no file for Canvas or "
+                     f"Moodle: {shown}; --lesson LESSON takes all for one lesson")  # fmt: skip
     if options.canvas or options.canvas_roster:
         data, said = platforms.canvas(results, _read(options.canvas_roster))
         notes += [f"canvas.csv: {note}" for note in said]
@@ -96,7 +111,7 @@ def _platforms(results, options, notes):
     lessons = sorted({result.lesson for result in results} - {""})
     if options.moodle_roster and len(lessons) != 1:
         raise ValueError(
-            f"moodle_roster: got results of {len(lessons)} lessons ({', '.join(map(clean, lessons))}), expected one: "
+            f"moodle-roster: got results of {len(lessons)} lessons ({', '.join(map(clean, lessons))}), expected one: "
             "a worksheet belongs to one assignment; grade lesson by lesson"
         )
     if options.moodle or options.moodle_roster:
