@@ -1,12 +1,10 @@
 """Explorable figures in a real browser: a page that nbconvert wrote, no kernel, no network, a slider moved by keyboard.
 
-Needs the extra `e2e` (pytest-playwright) and a Chromium of the system; the variable CHROMIUM names another browser.
+Needs the extra `e2e` and a Chromium of the system: see browser.py.
 """
 
 import base64
 import itertools
-import os
-import shutil
 import statistics
 
 import matplotlib
@@ -16,9 +14,7 @@ matplotlib.use("Agg")
 import nbformat
 import numpy as np
 import pytest
-
-pytest.importorskip("pytest_playwright", reason="no playwright: install the extra e2e")
-
+from browser import needs_browser
 from nbconvert import HTMLExporter
 
 from course import explore, plots
@@ -26,24 +22,11 @@ from course.problems import ravine
 from course.rules import momentum
 from course.run import run, sweep
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no browser: install Chromium, or name one in CHROMIUM")
+pytestmark = needs_browser
 
 RATES, BETAS = np.linspace(0.02, 0.6, 59), np.linspace(0, 0.9, 10)
 STEPS, LIMIT = 30, 16  # the limit is in milliseconds: one frame of a screen
 BLUE = np.array([0x00, 0x72, 0xB2])
-
-
-@pytest.fixture(scope="session")
-def device():
-    """pytest-playwright's fixture of this name, the device to imitate; conftest.py has another."""
-    return None
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args):
-    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": ["--no-sandbox", "--disable-gpu"]}
 
 
 @pytest.fixture(scope="module")
@@ -82,16 +65,15 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture
-def lesson(page, exported):
+def lesson(tab, exported):
     """The page, open, with its figures live; an error of its script, or a request to anybody, fails the test."""
-    errors, asked = [], []
-    page.set_default_timeout(10_000)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(exported)
-    page.wait_for_function("document.querySelectorAll('figure[data-ready]').length === 2")
-    yield page
-    assert errors == []
+    asked = []
+    tab.set_default_timeout(10_000)
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(exported)
+    tab.wait_for_function("document.querySelectorAll('figure[data-ready]').length === 2")
+    yield tab
+    assert tab.errors == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
@@ -226,11 +208,13 @@ def test_the_canvas_follows_what_is_behind_it(lesson, color, dark):
     assert all(("invert" in one) is dark for one in filters)
 
 
-def test_without_scripts_the_picture_stands_alone(browser, exported):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(exported)
-    assert page.locator("figure img").first.is_visible() and page.locator("figure input, figure canvas").count() == 0
-    assert page.locator("figure").first.inner_text().strip() == ""
+def test_without_scripts_the_picture_stands_alone(chromium, exported):
+    with chromium.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(exported)
+        assert page.locator("figure img").first.is_visible()
+        assert page.locator("figure input, figure canvas").count() == 0
+        assert page.locator("figure").first.inner_text().strip() == ""
 
 
 def test_a_narrow_window_shows_the_whole_figure(lesson):
