@@ -585,6 +585,17 @@ def test_what_is_no_notebook_gets_one_message(name):
     assert time.process_time() - started < 2
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-8-sig", "utf-16", "utf-16-le", "utf-8 with a byte lost"])
+def test_a_notebook_in_another_encoding_is_read(encoding):
+    book = solved()
+    book["cells"].insert(0, added("größe = 'é'  # où"))
+    text = json.dumps(book, ensure_ascii=False)
+    data = text.encode().replace("où".encode(), b"o\xc3") if "lost" in encoding else text.encode(encoding, "replace")
+    found = read(data)
+    assert not found.problem and found.cells[0].source.startswith("größe = 'é'")
+    assert [cell.blank for cell in found.cells[1:]] == [blank.function for blank in exercises.blanks(LESSON)]
+
+
 ODD = [1, None, "x", [], {}, {"cell_type": None}, {"cell_type": "code"}, {"cell_type": "code", "source": 3},
        {"cell_type": "code", "source": [1, None, "x = 1"]}, {"cell_type": ["code"], "source": "y"},
        {"cell_type": "code", "source": "z = 1", "metadata": 5, "id": 7},
@@ -730,6 +741,13 @@ def test_only_true_outputs_are_dropped():
 def test_a_file_over_the_limit_is_refused(monkeypatch):
     monkeypatch.setattr(reading, "MAX_BYTES", 1000)
     assert "expected at most" in read(solved()).problem
+
+
+def test_a_file_that_is_large_without_its_outputs_is_refused_before_it_fills_the_memory():
+    data = b'{"nbformat": 4, "cells": [' + b"{}," * (reading.MAX_SLIM // 3) + b"{}]}"
+    assert "expected at most 32 MB" in read(data).problem
+    (cell,) = reading.read(b'{"cells": [{}, {"source": "x"}, {"source": ""}, {"id": "a"}]}').cells
+    assert (cell.number, cell.source) == (2, "x")
 
 
 @pytest.mark.parametrize(("kernel", "info"), [

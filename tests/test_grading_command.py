@@ -317,3 +317,56 @@ def test_help_needs_no_sandbox():
                           cwd=exercises.ROOT)  # fmt: skip
     assert done.returncode == 0
     assert "exit status" in done.stdout
+
+
+@pytest.fixture
+def unread(tmp_path):
+    """A class of one file that is no notebook: no learner's code runs."""
+    place = tmp_path / "class" / "odd"
+    place.mkdir(parents=True)
+    (place / f"{LESSON}.ipynb").write_text("{", encoding="utf-8")
+    return tmp_path / "class"
+
+
+@needs_sandbox
+@pytest.mark.parametrize("closed", [0, 1, 2, 3], ids=["a pipe that nobody reads", "no output", "no error output", "neither"])
+def test_the_results_are_written_though_nobody_listens(closed, unread, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-c", "import sys; from course.grading.command import main; sys.exit(main(sys.argv[1:]))",
+               str(unread), "--out", str(tmp_path / "out")]  # fmt: skip
+    close = ["", " >&-", " 2>&-", " >&- 2>&-"][closed]
+    done = subprocess.run(["sh", "-c", f'"$@"{close}', "sh", *words], cwd=exercises.ROOT, stdout=writer, timeout=100,
+                          stderr=subprocess.PIPE, text=True, check=False)  # fmt: skip
+    os.close(writer)
+    assert done.returncode == 1, done.stderr
+    assert "Broken pipe" not in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+@needs_sandbox
+@pytest.mark.parametrize("option", ["--out", "--solutions", "--secret"])
+def test_what_learners_code_may_read_is_no_place_for_results(option, unread, tmp_path, monkeypatch, capsys):
+    place = tmp_path / "system" / "class"
+    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(tmp_path / "system")))
+    arguments = {"--out": tmp_path / "out"} | {option: place}
+    assert command.main([str(unread), *(str(word) for pair in arguments.items() for word in pair)]) == 2
+    assert "learners' code may read" in capsys.readouterr().err
+    assert not place.exists() and not (tmp_path / "out").exists()
+
+
+@needs_sandbox
+def test_a_failure_of_grading_itself_is_tried_again(tmp_path, monkeypatch):
+    (tmp_path / "class" / "learner").mkdir(parents=True)
+    (tmp_path / "class" / "learner" / f"{LESSON}.ipynb").write_text("{}", encoding="utf-8")
+    tried = []
+
+    def failing(setup, submissions, *_):
+        for one in submissions:
+            tried.append(one.learner)
+            yield one, work.failed(one, "the machine was out of memory")
+
+    monkeypatch.setattr(work, "graded", failing)
+    for _ in range(2):
+        assert command.main([str(tmp_path / "class"), "--out", str(tmp_path / "out")]) == 1
+    assert tried == ["learner", "learner"]

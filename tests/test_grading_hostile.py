@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -171,6 +172,20 @@ def test_files_of_others_are_neither_read_nor_changed(tier, others, graders, mon
     assert snapshot(others) == before
 
 
+@pytest.mark.skipif(len(sandbox.ROOT.parts) < 3, reason="the checkout lies in the root folder")
+def test_a_checkout_within_a_folder_of_the_system_is_not_seen(monkeypatch):
+    """Such as /usr/src/course in a container."""
+    needs("bubblewrap")
+    monkeypatch.setattr(sandbox, "SYSTEM", (*sandbox.SYSTEM, str(sandbox.ROOT.parent)))
+    seen = "/".join(["solutions", f"{trials.LESSON}.ipynb"])
+    look = f"import os\nroot = {str(sandbox.ROOT)!r}\nreturn os.path.exists(f'{{root}}/{seen}') or not os.path.exists(f'{{root}}/course')"
+    with Grader(b"a secret of the tests, 32 bytes.", "bubblewrap") as grader:
+        check(grader, attacks.heist("the solutions", look), monkeypatch)
+    assert sandbox.exposed(sandbox.ROOT / "solutions", "bubblewrap") == ""
+    assert sandbox.exposed(sandbox.ROOT / "solutions", "landlock") == str(sandbox.ROOT.parent)
+    assert sandbox.exposed(sandbox.ROOT.parent / "class", "bubblewrap") == str(sandbox.ROOT.parent)
+
+
 def test_the_files_of_others_could_be_read_and_changed_without_a_sandbox(others):
     """The trial above can fail."""
     book = thefts.outside(others).change(trials.solution())
@@ -237,6 +252,31 @@ def test_the_zygote_with_torch_is_a_child_of_the_other_and_may_die(graders):
     zygotes[1].kill()
     for trial in (SOLVED, TORCH, SOLVED):
         assert set(statuses(grader.grade(trials.submission(trial))).values()) == {PASSED}
+
+
+def test_a_child_that_is_killed_from_outside_costs_nothing(graders):
+    """As by a system that is out of memory."""
+    if strongest() is None:
+        pytest.skip(works("bubblewrap"))
+    grader = graders(strongest())
+    grader.grade(trials.submission(SOLVED))
+    zygote, killed = psutil.Process(grader.runner.zygotes[False].process.pid), []
+    before = set(zygote.children(recursive=True))
+
+    def kill():
+        while not killed:
+            for process in set(zygote.children(recursive=True)) - before:
+                time.sleep(0.2)
+                process.kill()
+                killed.append(process)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    slow = trials.Trial("slow", trials.answer(trials.TARGET, "import time\n\n\n" f"def {trials.TARGET}(eps, t, beta2):\n"
+                                              f"    time.sleep(0.06)\n    return {trials.RIGHT}"))  # fmt: skip
+    result = grader.grade(trials.submission(slow))
+    thread.join()
+    assert killed and set(statuses(result).values()) == {PASSED}, result
 
 
 @pytest.mark.parametrize("tier", sandbox.TIERS[:2])

@@ -1,6 +1,6 @@
 """Hostile notebooks: each tries to get what it must not have, or to spoil it for others. See `trials`."""
 
-from course.bench.trials import LOST, RIGHT, TARGET, Trial, answer, only
+from course.bench.trials import LOST, RIGHT, TARGET, Trial, added, answer, both, only
 from course.grading.model import CRASHED, FAILED, MEMORY, RAISED, TIMEOUT
 
 HANG = {TIMEOUT}
@@ -141,6 +141,11 @@ class Endless(list):
         while True:
             yield 1.0
 return Endless([1.0])""", HANG | {FAILED, MEMORY, RAISED}, hangs=1),
+    Trial("a hundred answers that end in a loop", both(*[
+        added(f"def {TARGET}(eps, t, beta2):\n    return {RIGHT}\n\n\nwhile True:\n    pass  # {i}", before=None)
+        for i in range(100)]), hostile=True, hangs=4),
+    Trial("a hundred cells that sleep a little less than they may", both(*[
+        added(f"import time\n\ntime.sleep(0.27)  # {i}", before="adam") for i in range(100)]), hostile=True, hangs=6),
     call("an exit that is caught", """
 import time
 while True:
@@ -169,6 +174,16 @@ for _ in range(20):
         while True:
             time.sleep(1)
 time.sleep(1e6)""", HANG | {MEMORY}, hangs=1),
+    call("memory that many processes share", """
+import mmap, os, time
+for _ in range(8):
+    if os.fork() == 0:
+        held = mmap.mmap(-1, 300 << 20)
+        for i in range(0, len(held), 4096):
+            held[i] = 1
+        time.sleep(10)
+        os._exit(0)
+time.sleep(10)""", {MEMORY}),
     call("memory in files without names", """
 import os
 for _ in range(100):

@@ -20,12 +20,25 @@ from course.grading.intake import lesson_of_content
 from course.grading.look import helpers, look
 from course.grading.model import Answers, Cell
 from course.grading.naming import shown
-from course.grading.pieces import MAX_CODE, Piece, bound, first_line, joined, parsed, plain, unfenced, without
+from course.grading.pieces import (
+    MAX_CODE,
+    MENDED,
+    Piece,
+    bound,
+    dumped,
+    first_line,
+    joined,
+    parsed,
+    plain,
+    unfenced,
+    without,
+)
 
 _COLAB = "# On Google Colab this cell fetches the course"
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 _MOST = 20  # notes, and flags, in one Answers
 _CELLS = 2000  # of a learner's own code; a lesson has about 10
+_PARTS = 50  # into which one cell is parted
 _SHARE = 0.8  # of a locked cell's statements that make another cell its copy
 
 
@@ -59,10 +72,11 @@ def answers(data, lesson, handed_out):
     pieces = found.pieces
     flags = (*found.flags, *look(pieces, release.trees, release.blanks, release.helpers))
     cells = tuple(Cell(piece.source, piece.blanks[0] if piece.blanks else piece.here) for piece in pieces)
-    return Answers(cells, _first(found.notes), _first(flags))
+    return Answers(cells, first(found.notes), first(flags))
 
 
-def _first(lines):
+def first(lines):
+    """The first of them, and how many more there are."""
     more = len(lines) - _MOST
     return tuple(lines) if more <= 0 else (*lines[:_MOST], f"and {more} more of the kind.")
 
@@ -115,7 +129,7 @@ class _Release:
             self.cell_ids.update({identity: key, f"grade:{grade_id}": key} if grade_id else {identity: key})
             self.locked |= {key} if locked else set()
             tree = plain(source)[1]
-            self.statements[key] = Counter(map(ast.dump, tree.body)) if tree else Counter()
+            self.statements[key] = Counter(map(dumped, tree.body)) if tree else Counter()
             lines = source.split("\n")
             self.first_lines[key] = {lines[statement.lineno - 1] for statement in tree.body} if tree else set()
             if tree and identity != "colab":
@@ -124,7 +138,7 @@ class _Release:
         self.helpers = helpers(self.trees, self.blanks)
         self.mentions = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, self.functions))})\b")
         self.answers = re.compile(
-            rf"^\s*(?:async\s+)?def\s+({'|'.join(self.functions)})\s*\(|^({'|'.join(self.functions)})\s*=[^=]",
+            rf"^[ \t]*(?:async\s+)?def\s+({'|'.join(self.functions)})\s*\(|^({'|'.join(self.functions)})\s*=[^=]",
             re.MULTILINE,
         )
 
@@ -155,7 +169,7 @@ class _Release:
         lines = set(_text(cell.source).split("\n"))
         if not any(lines & first for first in self.first_lines.values()):
             return None
-        mine = Counter(map(ast.dump, tree.body))
+        mine = Counter(map(dumped, tree.body))
         for key, theirs in self.statements.items():
             common = (mine & theirs).total()
             if common and common >= _SHARE * theirs.total():
@@ -175,7 +189,7 @@ def _body(tree, function):
     body = found[0].body
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]
-    return "".join(map(ast.dump, body))
+    return "".join(map(dumped, body))
 
 
 def _names(statement, function):
@@ -205,11 +219,11 @@ class _Found:
             return
         if cell.kind != "code":
             if release.answers.search(cell.source):
-                source, tree, _ = plain(unfenced(cell.source))
+                source, tree, _ = plain(unfenced(cell.source), self.code <= MENDED)
                 if tree is not None:
                     self.spare.append(self._piece((cell.number,), source, tree, cell.kind, here))
             return
-        source, tree, note = plain(cell.source)
+        source, tree, note = plain(cell.source, self.code <= MENDED)
         if note:
             self.notes.append(f"cell {cell.number}: {note}.")
         if not source:
@@ -246,9 +260,9 @@ class _Found:
         left = self.release.statements[key].copy()
         same = []
         for statement in tree.body:
-            dumped = ast.dump(statement)
-            if left[dumped] > 0 or _is_check(statement):
-                left[dumped] -= 1
+            text = dumped(statement)
+            if left[text] > 0 or _is_check(statement):
+                left[text] -= 1
                 same.append(statement)
         if len(same) == len(tree.body):
             return "", None
@@ -323,7 +337,7 @@ class _Found:
             if names:
                 starts.append(first_line(statement) - 1)
         cuts = [0, *starts[1:], len(lines)]
-        if sorted(set(cuts)) != cuts:  # two on one line
+        if sorted(set(cuts)) != cuts or len(starts) > _PARTS:  # two on one line
             return [piece]
         parts = []
         for begin, end in itertools.pairwise(cuts):

@@ -8,6 +8,7 @@ from course.grading.model import CRASHED, MEMORY, RAISED, TIMEOUT, UNWRITTEN
 
 MEMORY_LIMIT = 1 << 30  # bytes that a learner's process may add to what the set-up needs, and that all of them may have
 LOOK = 0.1  # seconds between two looks at a process
+OFTEN = 1.0  # seconds after which it is looked at, however short its stages are
 WALL_FACTOR = 20  # the last resort: so many times the CPU limit, on the wall
 KINDS = {"raised": RAISED, "unwritten": UNWRITTEN, "memory": MEMORY, "answer": "answer", "missing": "missing"}
 
@@ -59,17 +60,19 @@ class Attempt:
 
     found  {number of a stage: Outcome} of the stages that ended; cells have one only where they raised
     ended  (number of a stage, kind) where the process ended too early, else None
+    spent  whether that was because all cells together took more than `together` seconds
     """
 
-    def __init__(self, stages, memory=MEMORY_LIMIT):
-        self.stages, self.memory = stages, memory
+    def __init__(self, stages, memory=MEMORY_LIMIT, together=float("inf")):
+        self.stages, self.memory, self.spent = stages, memory, False
+        self.together = together + sum(stage.seconds for stage in stages if stage.question)
         self.found, self.results = {}, []
         self.stage, self.done, self.ended, self.why = -1, False, None, None
         self.reader = wire.Reader()
 
     def follow(self, process):
         """Until the process has ended, or used too much, or said what it may not say."""
-        at, began, start = None, 0.0, None
+        at, began, start, looked = None, 0.0, None, time.monotonic()
         while not self.done:
             data = process.receive(LOOK)
             if data == b"":
@@ -81,10 +84,11 @@ class Attempt:
                 except wire.Broken:
                     self.why = CRASHED
                     return
-            if self.stage != at:
+            new = self.stage != at
+            if new:
                 at, began, start = self.stage, time.monotonic(), None
-            elif data is None or time.monotonic() - began > 2 * LOOK:
-                now = process.usage()
+            if time.monotonic() - looked > OFTEN if new else data is None or time.monotonic() - began > 2 * LOOK:
+                now, looked = process.usage(), time.monotonic()
                 start = start or now
                 self.why = self._too_much(now, start, time.monotonic() - began)
                 if self.why:
@@ -93,9 +97,12 @@ class Attempt:
     def _too_much(self, now, start, seconds):
         """TIMEOUT or MEMORY where this stage has used too much, else None."""
         limit = self.stages[self.stage].seconds if self.stage >= 0 else WALL_FACTOR
+        a_cell = self.stage >= 0 and self.stages[self.stage].question is None
+        self.spent = a_cell and max(now["cpu"], now["idle"]) > self.together
         if now["memory"] > self.memory:
             return MEMORY
-        if now["cpu"] - start["cpu"] > limit or now["idle"] - start["idle"] > limit or seconds > WALL_FACTOR * limit:
+        stage = max(now["cpu"] - start["cpu"], now["idle"] - start["idle"])
+        if self.spent or stage > limit or seconds > WALL_FACTOR * limit:
             return TIMEOUT
         return None
 
@@ -138,6 +145,10 @@ class Attempt:
         if len(self.results) != len(question.calls):
             raise wire.Broken(f"{len(self.results)} answers to {len(question.calls)} calls")
         self.found[self.stage] = Outcome("numbers", tuple(self.results))
+
+    def was_killed(self, how):
+        """Whether another than this grader killed it, such as a system without memory: it may not have been to blame."""
+        return not self.done and self.why is None and how.get("signal") == 9 and not how.get("late")
 
     def close(self, how):
         """The process is gone; how: how it ended. Raises NotStarted."""

@@ -60,11 +60,15 @@ def _count(text):
 def main(argv):
     """Grade a class: the exit status."""
     options = parser().parse_args(list(argv))
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # closed by whoever started this, such as a cron job
     from course.grading import intake, reports, sandbox, work
     from course.grading.journal import Busy, Journal
 
     try:
         tier = sandbox.tier(options.sandbox)
+        for path in filter(None, (options.submissions, options.out, options.secret, options.solutions)):
+            if place := sandbox.exposed(path, tier.name):
+                raise ValueError(f"{path} lies in {place}, all of which learners' code may read; expected another place")
         lessons = _lessons(options.solutions)
         _check_out(options)
         taken = intake.submissions(options.submissions, _lesson(options.lesson), options.out)
@@ -179,7 +183,7 @@ def _grade(options, given, tier, lessons, taken, setup, journal):
         open_executor, workers = work.cluster(options.cluster)
     for submission, result in _shown(work.graded(setup, todo(), open_executor, workers), results, len(taken)):
         key = submission.learner, submission.lesson, submission.source
-        if work.counts(result):
+        if not work.has_failed(result):
             journal.put(result, prints[key])
         results[key] = result
     ordered = [results[key] for key in sorted(results)]
@@ -187,7 +191,7 @@ def _grade(options, given, tier, lessons, taken, setup, journal):
     if options.nbgrader:
         reports.into_gradebook(ordered, options.nbgrader)
     bad = [result for result in ordered if result.problem]
-    print(f"{len(ordered) - len(bad)} graded, {len(bad)} could not be: {options.out / 'report.html'}")
+    _say(f"{len(ordered) - len(bad)} graded, {len(bad)} could not be: {options.out / 'report.html'}")
     for note in written.notes:
         print(f"note: {note}", file=sys.stderr)
     for source, why in taken.ignored[:SHOWN]:
@@ -198,6 +202,15 @@ def _grade(options, given, tier, lessons, taken, setup, journal):
         names = ", ".join(written.left_over[:SHOWN]) + ", ..." * (len(written.left_over) > SHOWN)
         print(f"left from an earlier run, of learners who are not among these: {names}", file=sys.stderr)
     return int(bool(bad))
+
+
+def _say(line):
+    """Prints a line, unless nobody reads on at the other end of the pipe: the results are written all the same."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # what is left in the buffer must go somewhere
 
 
 def _unread(submission, measures):

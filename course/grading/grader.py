@@ -4,7 +4,7 @@ import hashlib
 
 from course import exercises
 from course.grading import judge
-from course.grading.answers import answers
+from course.grading.answers import answers, first
 from course.grading.model import PASSED, UNREAD, Mark, Result
 from course.grading.runner import Outcome, Runner
 
@@ -61,7 +61,7 @@ class Grader:
             for i, (one, outcome) in enumerate(zip(asked, outcomes, strict=True))
         )
         digest = hashlib.sha256(submission.data).hexdigest()
-        notes = (*found.notes, *self._notes(found.cells, broken))
+        notes = (*found.notes, *first(list(self._notes(found.cells, broken))))
         return Result(submission.learner, submission.lesson, submission.source, digest, marks, notes, found.flags,
                       sandbox=self.runner.tier, platform_id=submission.platform_id)  # fmt: skip
 

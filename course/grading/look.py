@@ -27,7 +27,7 @@ _INNER = frozenset(
 _PATCHED = ("numpy", "torch", "math", "builtins", "json", "IPython", "course", "sys")
 _SMELLS = re.compile(
     r"\b(" + "|".join(sorted(_MODULES | _CALLS | _INNER | {"load", "fromfile", "memmap", "genfromtxt", "hub"})) + r")\b"
-    r"|ctypeslib|course\.(exercises|grading|authoring)|from course import|^\s*[\w.]+\.\w+\s*[-+*/]?=[^=]",
+    r"|ctypeslib|course\.(exercises|grading|authoring)|from course import|^[ \t]*[\w.]+\.\w+[ \t]*[-+*/]?=[^=]",
     re.MULTILINE,
 )
 _ROUNDABOUT = re.compile(

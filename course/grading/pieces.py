@@ -7,14 +7,15 @@ import warnings
 from dataclasses import dataclass
 
 MAX_CODE = 1_000_000  # characters of code in one notebook; the longest solution has 5,000
-_MENDED = 100_000  # a longer cell is Python as it is, or is not
+MENDED = 100_000  # characters: a longer cell is Python as it is, or is not
+_BY_IPYTHON, _ROUNDS = 20_000, 20  # characters, and magics in one: for each one IPython reads the whole cell anew
 
-_TIMED = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|mprun|lprun)\b[^\n]*\n?")
+_TIMED = re.compile(r"\s*%%(time|timeit|capture|prun|memit|mprun|lprun)\b[^\n]*\n?")
 _OTHER_LANGUAGE = re.compile(r"\A\s*%%(\w+)")
-_LINE_TIMED = re.compile(r"^(\s*)%(?:time|timeit|prun|memit)\s+(?:-\w+\s*\d*\s+)*(?=[^\s-])")
+_LINE_TIMED = re.compile(r"^(\s*)%(?:time|timeit|prun|memit)\s+(?:-\w++\s++(?:\d++\s++)?+)*+(?=[^\s-])")
 _LINE_MAGIC = re.compile(r"^(\s*)(%%?\w|!|\?).*$|^(\s*)[\w.]+\?{1,2}\s*$")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_FENCED = re.compile(r"^```+[^\n]*\n(.*?)^```+[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE_END = re.compile(r"```+[ \t]*")
 
 
 @dataclass
@@ -53,24 +54,30 @@ def parsed(source):
         return None
 
 
-def plain(source):
+def dumped(node):
+    """A node's `ast.dump`; one that is nested too deep is like no other."""
+    try:
+        return ast.dump(node)
+    except RecursionError:
+        return f"{id(node)}"
+
+
+def plain(source, mend=True):
     """(source, tree, note) of a code cell: without magics, which do not run in grading.
 
-    source: "" where nothing of it is Python. note: what was done to it, or "".
+    source: "" where nothing of it is Python. note: what was done to it, or "". mend: whether to try what takes long.
     """
-    note = ""
-    timed = _TIMED.match(source)
-    while timed:
-        lines = "\n" * timed[0].count("\n")  # so that the others keep their numbers
-        source, note = lines + source[timed.end() :], f"%%{timed[1]} was taken off"
-        timed = _TIMED.match(source)
+    note, end = "", 0
+    while timed := _TIMED.match(source, end):
+        end, note = timed.end(), f"%%{timed[1]} was taken off"
+    source = "\n" * source.count("\n", 0, end) + source[end:]  # so that the other lines keep their numbers
     other = _OTHER_LANGUAGE.match(source)
     if other:
         return "", None, f"%%{other[1][:20]} is not run in grading"
     tree = _whole(source)
     if tree is not None:
         return source, tree, note
-    for change in (textwrap.dedent, _without_line_magics, _by_ipython) if len(source) <= _MENDED else ():
+    for change in (textwrap.dedent, _without_line_magics, _by_ipython) if mend and len(source) <= MENDED else ():
         changed = change(source)
         if changed != source:
             tree = _whole(changed)
@@ -101,15 +108,38 @@ def _by_ipython(source):
     """As IPython reads it: without prompts such as >>> and In [1]:. Slow, so only where nothing else helped."""
     from IPython.core.inputtransformer2 import TransformerManager
 
+    if len(source) > _BY_IPYTHON:
+        return source
+
+    class Manager(TransformerManager):
+        def do_token_transforms(self, lines):
+            for _ in range(_ROUNDS):
+                changed, lines = self.do_one_token_transform(lines)
+                if not changed:
+                    break
+            return lines
+
     try:
-        return TransformerManager().transform_cell(_without_line_magics(source))
+        return Manager().transform_cell(_without_line_magics(source))
     except Exception:  # whatever its tokenizer raises on what is no Python
         return source
 
 
 def unfenced(text):
     """The code of a text cell: what stands between ``` marks if there are any, else all of it."""
-    return "\n".join(_FENCED.findall(text)) or text
+    found, block = [], None
+    for line in text.split("\n"):
+        if not line.startswith("```"):
+            if block is not None:
+                block.append(f"{line}\n")
+        elif block is None:
+            block = []
+        elif _FENCE_END.fullmatch(line):
+            found.append("".join(block))
+            block = None
+        else:
+            block.append(f"{line}\n")
+    return "\n".join(found) or text
 
 
 def joined(pieces):

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 MAX_BYTES = 256 * 2**20  # learners print a lot; a file of this size is read in about 3 s
+MAX_SLIM = 32 * 2**20  # without the outputs; as Python's objects it takes up to 30 times that
 MAX_DEPTH = 200  # brackets within brackets; charts in outputs reach about 30
 
 # Strings (several with commas between them count as one) and brackets. A string that never closes runs to the end.
@@ -48,10 +49,20 @@ def read(data):
         )
     _check_kind(data)
     data = _as_utf8(data)
+    slim, foreign = _without_outputs(data), None
+    if len(slim) > MAX_SLIM:
+        seen = f"{len(slim) / 2**20:.0f} MB besides its outputs"
+        raise Unreadable(f"The file has {seen}; expected at most {MAX_SLIM // 2**20} MB. Take large pictures out of the text.")
     try:
-        book = json.loads(_without_outputs(data).decode("utf-8", "surrogatepass"))
+        text = slim.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        text, foreign = slim.decode(_guessed(slim), "replace"), error
+    try:
+        book = json.loads(text)
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Unreadable(_why(data, error)) from None
+        raise Unreadable(_why(data, foreign or error)) from None
+    if foreign and not (isinstance(book, dict) and "nbformat" in book):
+        raise Unreadable(_why(data, foreign))
     if not isinstance(book, dict):
         raise Unreadable(f"The file holds JSON, but no notebook (a {type(book).__name__}); {_EXPECTED}.")
     found = book.get("cells")
@@ -61,7 +72,8 @@ def read(data):
         if not sheets:
             raise Unreadable(f'The file holds JSON, but no notebook (it has no "cells"); {_EXPECTED}.')
         found = [cell for sheet in sheets if isinstance(sheet, list) for cell in sheet]
-    cells = tuple(_cell(number, cell) for number, cell in enumerate(found, 1) if isinstance(cell, dict))
+    cells = (_cell(number, cell) for number, cell in enumerate(found, 1) if isinstance(cell, dict) and cell)
+    cells = tuple(cell for cell in cells if cell.source)
     return Page(cells, _foreign_language(book, found))
 
 
@@ -86,6 +98,11 @@ def _as_utf8(data):
         return data.decode(encoding).encode("utf-8", "replace")  # PowerShell writes UTF-16
     except UnicodeDecodeError:
         raise Unreadable(f"The file is binary, not text; {_EXPECTED}.") from None
+
+
+def _guessed(data):
+    """The encoding of a notebook that is not all UTF-8: that with bytes lost, or what Windows calls ANSI."""
+    return "utf-8" if re.search(rb"[\xc3-\xf4][\x80-\xbf]", data) else "cp1252"
 
 
 def _without_outputs(data):

@@ -20,11 +20,12 @@ from course.grading.process import Lone, Zygote
 __all__ = ["Outcome", "Question", "Runner"]
 
 CELL_SECONDS = 4.0  # CPU time that a cell may take; a question may take its own limit
-# What imports torch, or may: it is then there before a child is.
-HEAVY = re.compile(
-    r"(import|from)\b[^\n]*\btorch|__import__|import_module|"
-    r"(import|from)\s+course\b(?!\.(check|problems|run|rules|ops|plots)\b)"
+# What may import torch, which is then there before a child is.
+ROUNDABOUT = re.compile(
+    r"__import__|import_module|(import|from)\s+course\b(?!\.(check|problems|run|rules|ops|plots)\b)"
 )
+IMPORT, TORCH = re.compile(r"(import|from)\b"), re.compile(r"\btorch")
+TOGETHER = 10  # times what one cell may take: all cells together
 MOST_LOST = 3  # added cells that end their process or never end, before the other added ones are left out
 FATAL = (CRASHED, TIMEOUT, MEMORY)
 
@@ -104,10 +105,10 @@ class Runner:
             ],
             "stages": order,
         }  # fmt: skip
-        torch = any(HEAVY.search(source) for source in (*self.setups[lesson], *job["cells"]))
+        torch = any(may_import_torch(source) for source in (*self.setups[lesson], *job["cells"]))
         data, seconds = wire.dumps(job), sum(stage.seconds for stage in stages)
         for again in (True, False):
-            attempt = Attempt(stages, self.memory)
+            attempt = Attempt(stages, self.memory, TOGETHER * self.cell_seconds)
             try:
                 process = self._start(lesson, seconds, torch)
                 try:
@@ -115,9 +116,12 @@ class Runner:
                     attempt.follow(process)
                 finally:
                     how = process.end()
+                if again and attempt.was_killed(how):
+                    continue
                 attempt.close(how)
                 return attempt
-            except (OSError, EOFError, NotStarted):  # the zygote is gone, or its child: no doing of the learner's
+            except (OSError, EOFError, NotStarted, sandbox.Unavailable):
+                # The zygote is gone, or its child, or a new zygote before it was ready: no doing of the learner's.
                 self.close()
                 if not again:
                     raise
@@ -140,6 +144,8 @@ class _Pass:
     def __init__(self, runner, lesson, cells, questions):
         self.runner, self.lesson, self.cells, self.questions = runner, lesson, cells, questions
         self.broken, self.lost, self.first = {}, set(), True
+        last = {cell.blank: i for i, cell in enumerate(cells) if cell.blank}
+        self.added = set(range(len(cells))) - set(last.values())  # with the earlier ones of a blank that has several
 
     def run(self, order, asked=None):
         """The Outcomes of the questions with the indices in `asked` (default: all), in that order."""
@@ -160,6 +166,8 @@ class _Pass:
             what, index = left[number]
             if what == "blank":
                 found[index] = Outcome(kind)
+            elif attempt.spent:
+                self._lose_many(index)
             else:
                 self._lose(index, kind)
         self.first = False
@@ -169,11 +177,31 @@ class _Pass:
         """A cell ended its process, or had to be ended. After a few of them no other added cell is run."""
         self.lost.add(index)
         self.broken[index] = Outcome(kind, cell=index)
-        if sum(not self.cells[i].blank for i in self.lost) >= MOST_LOST:
-            for i in range(index + 1, len(self.cells)):
-                if not self.cells[i].blank and i not in self.lost:
-                    self.lost.add(i)
-                    self.broken[i] = Outcome(kind, cell=i)
+        if len(self.added & self.lost) >= MOST_LOST:
+            self._leave_out([i for i in self.added if i > index], kind)
+
+    def _lose_many(self, index):
+        """All cells together took too much: the added ones go that do more than define, or else all added ones."""
+        left = sorted(self.added - self.lost)
+        heavy = [i for i in left if not reach.is_plain(self.cells[i].source)] or left or [index]
+        self._leave_out(heavy, TIMEOUT)
+
+    def _leave_out(self, indices, kind):
+        for i in indices:
+            if i not in self.lost:
+                self.lost.add(i)
+                self.broken[i] = Outcome(kind, cell=i)
+
+
+def may_import_torch(source):
+    """Whether a cell may import torch, by a look at its lines that takes no longer than they are long."""
+    if ROUNDABOUT.search(source):
+        return True
+    for line in source.split("\n") if "torch" in source else ():
+        first = IMPORT.search(line)
+        if first and TORCH.search(line, first.end()):
+            return True
+    return False
 
 
 def _in_order(cells, questions):

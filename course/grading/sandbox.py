@@ -29,6 +29,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/g
 PARTS = ("bin", "lib", "lib64", "etc", "share", "pyvenv.cfg")  # of a Python's prefix
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 PACKAGE = Path(course.__file__).resolve().parent
+ROOT = PACKAGE.parent  # of the checkout, with solutions/; or where packages are installed
 # Folders of the package that a learner's process does not see, and the files in them that it does.
 HIDDEN = {"exercises": ("__init__.py", "blank.py"), "authoring": (), "bench": (),
           "grading": ("__init__.py", "child.py", "confine.py", "wire.py", "zygote.py")}  # fmt: skip
@@ -100,6 +101,8 @@ def _why_not(name):
     if name == "landlock":
         if not confine.landlock_version():
             return "this system's kernel has no Landlock"
+        if (ROOT / "solutions").is_dir() and (place := exposed(ROOT, name)):
+            return f"{ROOT} lies in {place}, all of which a learner's code may read, and so the solutions"
         return _unreadable()
     return _unreadable()
 
@@ -155,8 +158,23 @@ def readable():
     for place in [p for p in places if PACKAGE.parent.is_relative_to(p)]:
         places.remove(place)
         places |= {f"{place}/{part}" for part in PARTS if os.path.exists(f"{place}/{part}")}
-    places = {p for p in places if not any(Path(p).is_relative_to(known) for known in SYSTEM)}
-    return sorted(p for p in places if not any(Path(p) != Path(q) and Path(p).is_relative_to(q) for q in places))
+    inside = {p for p in places if Path(p).is_relative_to(ROOT)}  # stay, since what is around them may be hidden
+    places = inside | {p for p in places if not any(Path(p).is_relative_to(known) for known in SYSTEM)}
+    below = {p for p in places for q in places if Path(p) != Path(q) and Path(p).is_relative_to(q)
+             and (q in inside or p not in inside)}  # fmt: skip
+    return sorted(places - below)
+
+
+def exposed(path, name):
+    """The place that learners' code may read in the tier `name` and in which a path lies, or ""."""
+    path = Path(os.path.realpath(path))
+    hidden = name == "bubblewrap" and _is_checkout() and path.is_relative_to(ROOT)
+    places = [place for place in (*SYSTEM, *readable()) if not (hidden and ROOT.is_relative_to(place))]
+    return next((place for place in places if name != "none" and path.is_relative_to(place)), "")
+
+
+def _is_checkout():
+    return ROOT.name not in ("site-packages", "dist-packages")
 
 
 def scratch():
@@ -179,13 +197,18 @@ def _bubblewrap():
         words += ["--dev-bind", path, path]
     words += ["--symlink", "/proc/self/fd", "/dev/fd", "--dir", "/dev/shm", "--dir", "/tmp", "--tmpfs", scratch()]
     shown = [*SYSTEM, *readable(), str(PACKAGE)]
-    for path in sorted({str(parent) for place in shown for parent in Path(place).parents} - {"/"}):
-        words += ["--dir", path]  # which anyone may enter; those that bwrap makes by itself are for root alone
-    for path in shown:
+    inside = [path for path in shown if Path(path).is_relative_to(ROOT)]
+    around = [path for path in shown if path not in inside]
+    words += _folders(shown)
+    for path in around:
         if os.path.islink(path) and path in SYSTEM:
             words += ["--symlink", os.readlink(path), path]
         else:
             words += ["--ro-bind-try", path, path]
+    masked = _is_checkout() and any(ROOT.is_relative_to(place) for place in around)  # such as /usr/src/course
+    words += ["--tmpfs", str(ROOT), *_folders(inside)] if masked else []
+    for path in inside:
+        words += ["--ro-bind-try", path, path]
     for folder, files in HIDDEN.items():
         place = PACKAGE / folder
         if place.is_dir():
@@ -194,7 +217,14 @@ def _bubblewrap():
                 words += ["--ro-bind", str(place / file), str(place / file)]
             words += ["--remount-ro", str(place)]
     # Nothing but a child's own folders can be written: what one leaves elsewhere, the next would find.
+    words += ["--remount-ro", str(ROOT)] if masked else []
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def _folders(places):
+    """Those above the places, which anyone may enter; those that bwrap makes by itself are for root alone."""
+    above = {str(parent) for place in places for parent in Path(place).parents} - {"/"}
+    return [word for path in sorted(above) for word in ("--dir", path)]
 
 
 def _landlock():

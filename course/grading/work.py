@@ -19,8 +19,8 @@ from course.grading.model import UNREAD, Mark, Result
 from course.grading.sandbox import THREADS
 
 TRIES = 3  # of one submission whose worker dies
+FAILURE = "grading itself failed"
 AHEAD = 6  # submissions that wait for each worker
-_ITSELF = "grading itself failed"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def failed(submission, why):
     marks = tuple(Mark(blank.name, UNREAD, 0, blank.points) for blank in known)
     return Result(
         submission.learner, submission.lesson, submission.source, hashlib.sha256(submission.data).hexdigest(), marks,
-        flags=(f"{_ITSELF}: {why}; the same command tries it again",),
+        flags=(f"{FAILURE}: {why}; the same command tries it again",),
         problem="This notebook could not be graded. Your lecturer has been told.",
         platform_id=submission.platform_id,
     )  # fmt: skip
@@ -73,9 +73,9 @@ def _done(waiting, executor):
         getattr(executor, "check", bool)()
 
 
-def counts(result):
-    """Whether a Result counts for later runs, too: not where grading itself failed."""
-    return not any(flag.startswith(f"{_ITSELF}:") for flag in result.flags)
+def has_failed(result):
+    """Whether a Result says that grading itself failed: then the next run tries again."""
+    return any(flag.startswith(f"{FAILURE}:") for flag in result.flags)
 
 
 def graded(setup, submissions, open_executor, workers):

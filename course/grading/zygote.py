@@ -10,7 +10,7 @@ OPTIONS, as JSON: `control`, the number of an open UNIX socket; `namespaces`, wh
 {"op": "lesson", "lesson", "cells"}   run a lesson's own set-up cells
 {"op": "start", "lesson", "memory", "cpu"}   fork a child; the socket to its grader comes with the message
 {"op": "usage"}   {"cpu", "idle", "memory"} of the child's processes: seconds and bytes
-{"op": "end"}     end the child and all of its processes: {"signal", "code"}
+{"op": "end"}     end the child and all of its processes: {"signal", "code", "late"}, late: it was still there
 
 It holds no secret and no right number. When the control socket closes, it ends the child and itself. What both zygotes
 need is in memory once: the one with torch is a fork of the other.
@@ -186,7 +186,7 @@ class Zygote:
         confine.limit("AS", now + memory)
         confine.limit("CPU", cpu)
         confine.limit("CORE", 0)
-        confine.limit("NOFILE", 256)
+        confine.limit("NOFILE", 128)  # each may hold 200 KB of what is sent to nobody
         confine.limit("FSIZE", 1 << 26)
         confine.limit("NPROC", PROCESSES + self.others)
         if self.options["landlock"]:
@@ -219,12 +219,11 @@ class Zygote:
         return {"cpu": self.cpu, "idle": self.idle, "memory": self.memory(found) if len(found) > 1 else 0}
 
     def memory(self, pids):
-        """Bytes of memory of these processes that no file backs; what they share counts once."""
+        """Bytes of memory of these processes that no file on a disk backs; what they share counts once."""
         total = 0
         for pid in pids:
-            with contextlib.suppress(OSError, ValueError, StopIteration):
-                with open(f"/proc/{pid}/smaps_rollup") as file:
-                    total += 1024 * next(int(line.split()[1]) for line in file if line.startswith("Pss_Anon:"))
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup") as file:
+                total += 1024 * sum(int(line.split()[1]) for line in file if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
         return total
 
     def tasks_of_user(self):
@@ -261,6 +260,7 @@ class Zygote:
         deadline = time.monotonic() + GRACE
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.001)
+        late = self.alive()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # all at once, so that none can fork away
         with contextlib.suppress(ProcessLookupError):
@@ -275,7 +275,7 @@ class Zygote:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             time.sleep(0.001)
-        return {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
+        return {"late": late, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
                 "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0}  # fmt: skip
 
 
