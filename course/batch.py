@@ -48,7 +48,20 @@ def join(*parts):
 
     A sweep's operations then run over its cells, some hundred at a time, not over the two coordinates of one.
     """
-    xp = array_namespace(parts[0])
     if parts[0].ndim == 1:
-        return xp.concat(parts)
+        return array_namespace(parts[0]).concat(parts)
+    if type(parts[0]) is np.ndarray:  # the same, without what moveaxis checks at every step of a sweep
+        last = np.concatenate([part.transpose(-1, *range(part.ndim - 1)) for part in parts])
+        return last.transpose(*range(1, last.ndim), 0)
+    xp = array_namespace(parts[0])
     return xp.moveaxis(xp.concat([xp.moveaxis(part, -1, 0) for part in parts]), 0, -1)
+
+
+def keep_freed_memory():
+    """Has the C library keep what is freed, where it is glibc's, from now on and for arrays below 16 MB.
+
+    It would return arrays above 128 KB to the system at once, and the system clears the pages of the next one
+    anew, which may take longer than the arithmetic. Freeing one large block raises that limit (man mallopt,
+    M_MMAP_THRESHOLD); other C libraries take no notice.
+    """
+    np.empty(2**24, np.uint8)

@@ -24,182 +24,19 @@ import operator
 import warnings
 
 import torch
-from torch import fx
+from torch._inductor import config
 
-from course import arguments, inputs, ops, rules
+from course import arguments, inputs, rules
 from course.adapter import FromRule, formula, write
 from course.inputs import bare
+from course.recording import CannotRecord, NotYet, Recording, scalars
 
 _MOST_BRANCHES = 8  # ways through one rule, each with a kernel of its own
 _LARGE = 2**15  # entries from which a kernel shares its work among torch's threads
-_ARRAYS = {ops.sqrt: torch.sqrt, ops.sign: torch.sign, ops.where: torch.where,
-           ops.maximum: torch.maximum, ops.minimum: torch.minimum}  # fmt: skip
 _MATRIX = (*rules.MATRIX_RULES, "adafactor_vector")
-_BOTH_TENSORS = (ops.maximum, ops.minimum)  # torch's own take no plain number
-
-
-class CannotRecord(TypeError, AttributeError):
-    """What a rule does that is no arithmetic coordinate by coordinate; the message names it."""
-
-
-class _NotYet(Exception):
-    """A state turns from a number into an array at this step, or back: the step is eager, later ones may not be."""
-
-
-class _Value:
-    """A number or an array of a rule that is being recorded: a node of a graph of torch.fx.
-
-    number   the value itself, of what depends on t, hyper-parameters and numbers only; None for an array
-    """
-
-    __array_ufunc__ = None
-    __hash__ = object.__hash__
-
-    def __init__(self, recorder, node, number=None):
-        self.recorder, self.node, self.number = recorder, node, number
-
-    def __array_namespace__(self, api_version=None):
-        return _Functions
-
-    def __bool__(self):
-        if self.number is None:
-            raise CannotRecord("branches on the entries of an array, expected where of course.ops")
-        self.recorder.branches.append((self.node, bool(self.number)))
-        return bool(self.number)
-
-    def __getattr__(self, name):
-        raise CannotRecord(f"uses .{name} of an array, expected + - * / ** and the functions of course.ops")
-
-    def _refused(self, *_):
-        raise CannotRecord("looks into an array or turns it into a number, expected arithmetic on all its entries")
-
-    __float__ = __int__ = __index__ = __len__ = __iter__ = __getitem__ = __matmul__ = __rmatmul__ = _refused
-
-
-def _operator(function, swap=False):
-    def method(self, *others):
-        return _call(function, *reversed((self, *others)) if swap else (self, *others))
-
-    return method
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
-    setattr(_Value, f"__{_name}__", _operator(getattr(operator, _name)))
-    setattr(_Value, f"__r{_name}__", _operator(getattr(operator, _name), swap=True))
-for _name in ("neg", "abs", "gt", "lt", "ge", "le", "eq", "ne"):
-    setattr(_Value, f"__{_name}__", _operator(getattr(operator, _name)))
-
-
-class _Functions:
-    """The functions of course.ops for values that are being recorded."""
-
-    sqrt = staticmethod(lambda x: _call(ops.sqrt, x))
-    sign = staticmethod(lambda x: _call(ops.sign, x))
-    maximum = staticmethod(lambda x, y: _call(ops.maximum, x, y))
-    minimum = staticmethod(lambda x, y: _call(ops.minimum, x, y))
-
-    @staticmethod
-    def where(condition, x, y):
-        if isinstance(condition, bool):
-            return x if condition else y
-        if condition.number is not None and any(_is_array(value) for value in (x, y)):
-            return x if condition else y  # one answer for all entries: a branch
-        return _call(ops.where, condition, x, y)
-
-
-def _is_array(value):
-    return isinstance(value, _Value) and value.number is None
-
-
-def _call(function, *values):
-    """Record one operation, among the numbers where all its values are numbers, else among the arrays."""
-    for value in values:
-        if not isinstance(value, _Value | bool | int | float):
-            raise CannotRecord(f"computes with {inputs.shown(value)}, expected arrays and plain numbers")
-    recorder = next(value.recorder for value in values if isinstance(value, _Value))
-    if not any(map(_is_array, values)):
-        nodes = tuple(getattr(value, "node", value) for value in values)
-        number = function(*(value.number if isinstance(value, _Value) else value for value in values))
-        return _Value(recorder, recorder.numbers.call_function(function, nodes), number)
-    nodes = tuple(recorder.in_arrays(value, as_tensor=function in _BOTH_TENSORS) for value in values)
-    return _Value(recorder, recorder.arrays.call_function(_ARRAYS.get(function, function), nodes))
-
-
-class Recording:
-    """One way through a rule: its numbers, which Python computes, and its arrays, for one kernel.
-
-    step      function of (theta, g, numbers by name, arrays by name) -> (theta, *states)
-    numbers   name -> value at this step; their values decide which branches are taken
-    arrays    names of the states that are arrays
-    states    names of all states, in the rule's order
-    dtype     type to compute in
-
-    Raises CannotRecord for what is no arithmetic of arrays, coordinate by coordinate.
-    """
-
-    def __init__(self, step, numbers, arrays, states, dtype):
-        self.numbers, self.arrays, self.branches, self.slots, self.dtype = fx.Graph(), fx.Graph(), [], {}, dtype
-        values = {name: _Value(self, self.numbers.placeholder(f"number_{i}"), value)
-                  for i, (name, value) in enumerate(numbers.items())}  # fmt: skip
-        self._scalars = self.arrays.placeholder("numbers")
-        kept = [self.arrays.placeholder(f"array_{i}") for i in range(2 + len(arrays))]
-        inside = [self.arrays.call_method("to", (node, dtype)) for node in kept]  # nothing where it is that type
-        theta, g, *old = (_Value(self, node) for node in inside)
-        new = step(theta, g, values, dict(zip(arrays, old, strict=True)))
-        if not isinstance(new, tuple) or len(new) != 1 + len(states) or not _is_array(new[0]):
-            raise CannotRecord(f"returns {inputs.shown(new)}, expected a tuple ({', '.join(('theta', *states))})")
-        by_name = dict(zip(states, new[1:], strict=True))
-        for name, value in by_name.items():
-            if _is_array(value) != (name in arrays):
-                raise _NotYet(name)
-        ends = [new[0].node, *(by_name[name].node for name in arrays)]
-        mine = inside[0], *inside[2:]
-        for i, (old, node) in enumerate(zip((kept[0], *kept[2:]), ends, strict=True)):
-            if any(node is other for j, other in enumerate(mine) if j != i):  # Inductor writes it before it is read
-                raise CannotRecord(f"returns an old array as its new {('theta', *arrays)[i]}")
-            self.arrays.call_method("copy_", (old, node))
-        self.arrays.output(())
-        self.number_states = [name for name in states if name not in arrays]
-        ends = tuple(getattr(by_name[name], "node", by_name[name]) for name in self.number_states)
-        self.outcomes = tuple(outcome for _, outcome in self.branches)
-        self.numbers.output((tuple(self.slots), ends, tuple(node for node, _ in self.branches)))
-        self.evaluate = fx.GraphModule(torch.nn.Module(), self.numbers).forward
-
-    def in_arrays(self, value, as_tensor):
-        """A value as an argument among the arrays: numbers of the step are read from the tensor of numbers."""
-        if _is_array(value):
-            return value.node
-        if not isinstance(value, _Value):
-            if not as_tensor:
-                return value
-            node = self.numbers.call_function(float, (value,))
-        else:
-            node = value.node
-        slot = self.slots.setdefault(node, len(self.slots))
-        return self.arrays.call_function(operator.getitem, (self._scalars, slot))
-
-    def at(self, numbers):
-        """(numbers for the kernel, new states that are numbers), or None where a branch goes another way."""
-        try:
-            slots, ends, outcomes = self.evaluate(*numbers.values())
-        except ArithmeticError:  # of a formula for other settings
-            return None
-        return (slots, ends) if tuple(map(bool, outcomes)) == self.outcomes else None
-
-    def compile(self, stored, device, size):
-        """The kernel: a function of (numbers, theta, g, *arrays) that writes theta and the arrays.
-
-        stored   types that theta, g and the arrays are kept in
-        size     entries of the arrays that it is compiled for, here: a failure touches no parameter
-        """
-        kernel = torch.compile(fx.GraphModule(torch.nn.Module(), self.arrays), fullgraph=True, dynamic=True)
-        arrays = [torch.ones(size, dtype=dtype, device=device) for dtype in stored]
-        kernel(_scalars((1.0,) * len(self.slots), self.dtype, device), *arrays)
-        return kernel
-
 
 _recordings = {}  # (rule and constants) -> its recordings, None where it cannot be recorded
-_kernels = {}  # (recording, types, device, large) -> kernel, None where it cannot be compiled
+_kernels = {}  # (recording, types, device, threads) -> kernel, None where it cannot be compiled
 _warned = set()
 
 
@@ -235,7 +72,7 @@ def _plan(batch, dtype):
         if len(known) == _MOST_BRANCHES:
             raise CannotRecord(f"takes more than {_MOST_BRANCHES} ways through its branches")
         recording = Recording(step, numbers, batch.present, tuple(rule.state), dtype)
-    except _NotYet:
+    except NotYet:
         return None
     except (CannotRecord, TypeError, AttributeError, NotImplementedError) as error:
         _recordings[key] = None
@@ -246,11 +83,13 @@ def _plan(batch, dtype):
     return recording, *recording.at(numbers)
 
 
-def _kernel(rule, recording, stored, device, large):
-    key = recording, stored, device, large
+def _kernel(rule, recording, stored, device, threads):
+    key = recording, stored, device, threads
     if key not in _kernels:
+        known = {"cpp.vec_isa_ok": True} if config.cpp.vec_isa_ok is None else {}
         try:
-            _kernels[key] = recording.compile(stored, device, 32 * _LARGE + 3 if large else 1021)
+            with config.patch(known):  # every compiler that reads torch's headers knows AVX2 and AVX-512
+                _kernels[key] = recording.compile(stored, device, 32 * _LARGE + 3 if threads > 1 else 1021)
         except Exception as error:  # torch.compile raises whatever its parts raise
             _kernels[key] = None
             reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
@@ -276,38 +115,55 @@ def take(optimizer, batch):
     if plan is None:
         return batch.members
     recording, slots, ends = plan
-    scalars, kernels = None, {}
+    keys, known, kernels = [names[name] for name in batch.present], optimizer.__dict__.setdefault("_flats", {}), {}
+    values, threads, calls = None, torch.get_num_threads(), []
     for p, kept in batch.members:
-        arrays = _flat([p, p.grad, *[kept[names[name]] for name in batch.present]])
-        if arrays is None:
+        size, types, arrays = _arrays(p, [kept[key] for key in keys], known)
+        key = types, threads if size >= _LARGE else 1
+        if arrays and key not in kernels:
+            kernels[key] = _kernel(rule, recording, types, p.device, key[1])
+        if not arrays or kernels[key] is None:
             left.append((p, kept))
             continue
-        key = tuple([array.dtype for array in arrays]), p.numel() >= _LARGE and torch.get_num_threads() > 1
-        if key not in kernels:
-            kernels[key] = _kernel(rule, recording, key[0], p.device, key[1])
-        if kernels[key] is None:
-            left.append((p, kept))
-            continue
-        if scalars is None:
-            scalars = _scalars(slots, dtype, p.device)
-        kernels[key](scalars, *arrays)
+        if values is None:
+            values = scalars(slots, dtype, p.device)
+        calls.append((size, kernels[key], arrays))
         for name, value in zip(recording.number_states, ends, strict=True):
             write(kept, names[name], value, p.dtype)
+    calls.sort(key=operator.itemgetter(0))  # after a large array, Python's own memory is no longer in the cache
+    for size, kernel, arrays in calls:
+        kernel(size, values, *arrays)
     return left
 
 
-def _scalars(slots, dtype, device):
-    scalars = torch.tensor(slots or (0.0,), dtype=dtype, device=device)
-    torch._dynamo.mark_static(scalars, 0)  # its length is the recording's; the arrays' differ from it
-    return scalars
+def _arrays(p, states, known):
+    """(entries, types, arrays) of theta, g and the states as one-dimensional views; no arrays where that cannot be.
+
+    known   id of a small p -> (entries and addresses, types, views) of the last step: a view keeps its memory, so
+            that an address which is still the same is still the same memory
+    """
+    g, size, seen = p.grad, p.numel(), known.get(id(p))
+    if seen and type(g) is torch.Tensor and g.numel() == size and g.is_contiguous() and p.is_contiguous():
+        where, types, views = seen
+        if where == [size, p.data_ptr(), *[state.data_ptr() for state in states]] and g.dtype is types[1]:
+            g = g.detach() if g.requires_grad else g
+            return size, types, (views[0], g if g.ndim == 1 else g.view(-1), *views[1:])
+    arrays = _flat([p, g, *states])
+    if arrays is None:
+        return size, None, None
+    types = tuple([array.dtype for array in arrays])
+    if size < _LARGE and p.is_contiguous():  # large ones may be moved elsewhere to make room
+        where = [size, p.data_ptr(), *[state.data_ptr() for state in states]]
+        known[id(p)] = where, types, (arrays[0], *arrays[2:])
+    return size, types, arrays
 
 
 def _flat(tensors):
     """The tensors as one-dimensional views of their memory, entry beside entry; None where that cannot be."""
     first = tensors[0]
     size = first.numel()
-    if size < 2 or any(type(x) is not torch.Tensor for x in tensors[1:]):
-        return None
+    if size < 2 or any(type(x) is not torch.Tensor or x.numel() != size for x in tensors[1:]):
+        return None  # the kernel trusts that all are of one size
     if type(first) not in (torch.Tensor, torch.nn.Parameter):
         return None
     if all(x.is_contiguous() for x in tensors):

@@ -5,6 +5,7 @@ is written once and runs unchanged on each.
 """
 
 import math
+import operator
 import sys
 
 import numpy as np
@@ -66,57 +67,84 @@ class Axis:
 
     def __init__(self, values):
         self.values = np.asarray(values, dtype=np.float64)
+        self._known = {}  # operation -> (number, result): a rule asks for 1 - beta1 at every step
+        self._met = self._spread = None
 
     def __array_namespace__(self, api_version=None):
         return _Axes
 
     def like(self, array):
-        """The values as an array of the same kind, type and device as `array`."""
-        if isinstance(array, np.ndarray | np.generic):
+        """The values as an array of the same kind, type and device as `array`.
+
+        A second one of NumPy's, of the same layout, gets them spread over its shape, and so do all that follow:
+        an operation on two arrays of one layout runs over them in one piece.
+        """
+        if type(array) is np.ndarray:
+            layout = array.dtype, array.shape, array.strides
+            if self._met != layout:
+                self._met, self._spread = layout, None
+                return self.values.astype(array.dtype)
+            if self._spread is None:
+                fits = np.broadcast_shapes(self.values.shape, array.shape) == array.shape
+                self._spread = np.empty_like(array) if fits else np.empty_like(self.values, array.dtype)
+                self._spread[...] = self.values
+            return self._spread
+        if isinstance(array, np.generic):
             return self.values.astype(array.dtype)
         namespace = array_namespace(array)
         if str(array.device) == "cpu":
             return namespace.asarray(self.values, dtype=array.dtype)
         return namespace.asarray(self.values, dtype=array.dtype, device=array.device)
 
-    def _meet(self, other, function, swap=False):
-        if isinstance(other, Axis | int | float):
-            with np.errstate(all="ignore"):
-                left, right = self.values, getattr(other, "values", other)
-                return Axis(function(right, left) if swap else function(left, right))
-        mine = self.like(other)
-        return function(other, mine) if swap else function(mine, other)
+    def _meet(self, other, function):
+        if isinstance(other, Axis):
+            return Axis(function(self.values, other.values))
+        if isinstance(other, int | float):
+            number, result = self._known.get(function, (None, None))
+            if number is not other:
+                result = Axis(function(self.values, other))
+                self._known[function] = other, result
+            return result
+        return function(self.like(other), other)
+
+    def _met_by(self, other, function):
+        if isinstance(other, int | float):
+            number, result = self._known.get((function,), (None, None))
+            if number is not other:
+                result = Axis(function(other, self.values))
+                self._known[(function,)] = other, result
+            return result
+        return function(other, self.like(other))
 
     def __add__(self, other):
-        return self._meet(other, lambda a, b: a + b)
+        return self._meet(other, operator.add)
 
     def __radd__(self, other):
-        return self._meet(other, lambda a, b: a + b, swap=True)
+        return self._met_by(other, operator.add)
 
     def __sub__(self, other):
-        return self._meet(other, lambda a, b: a - b)
+        return self._meet(other, operator.sub)
 
     def __rsub__(self, other):
-        return self._meet(other, lambda a, b: a - b, swap=True)
+        return self._met_by(other, operator.sub)
 
     def __mul__(self, other):
-        return self._meet(other, lambda a, b: a * b)
+        return self._meet(other, operator.mul)
 
     def __rmul__(self, other):
-        return self._meet(other, lambda a, b: a * b, swap=True)
+        return self._met_by(other, operator.mul)
 
     def __truediv__(self, other):
-        return self._meet(other, lambda a, b: a / b)
+        return self._meet(other, operator.truediv)
 
     def __rtruediv__(self, other):
-        return self._meet(other, lambda a, b: a / b, swap=True)
+        return self._met_by(other, operator.truediv)
 
     def __pow__(self, other):
-        # NumPy's vectorized power differs from Python's in the last digit.
-        return self._meet(other, np.vectorize(pow, otypes=[float]))
+        return self._meet(other, _power)
 
     def __rpow__(self, other):
-        return self._meet(other, np.vectorize(pow, otypes=[float]), swap=True)
+        return self._met_by(other, _power)
 
     def __neg__(self):
         return Axis(-self.values)
@@ -127,10 +155,15 @@ class Axis:
                         "expected where, minimum or maximum of course.ops")
 
     def __gt__(self, other):
-        return self._meet(other, lambda a, b: a > b)
+        return self._meet(other, operator.gt)
 
     def __lt__(self, other):
-        return self._meet(other, lambda a, b: a < b)
+        return self._meet(other, operator.lt)
+
+
+def _power(base, exponent):
+    """Python's power in every entry: NumPy's vectorized one differs in the last digit."""
+    return np.asarray(np.power(base, exponent, dtype=object), np.float64)
 
 
 class _Axes:
@@ -163,6 +196,8 @@ def _values(x):
 
 def namespace(*xs):
     """The module whose functions fit all of xs: math for floats, numpy, torch, SymPy and so on."""
+    if all(type(x) is np.ndarray for x in xs):
+        return np
     kinds = {type(x).__module__.partition(".")[0] for x in xs}
     if "sympy" in kinds:
         return _Symbols

@@ -164,9 +164,8 @@ def rosenbrock(dim=2):
 
     def gradient(theta):
         bend, slope = residuals(theta)
-        none = array_namespace(theta).zeros_like(theta[..., :1])
-        from_left = join(-400 * theta[..., :-1] * bend - 2 * slope, none)
-        return from_left + join(none, 200 * bend)
+        as_left, as_right = -400 * theta[..., :-1] * bend - 2 * slope, 200 * bend
+        return join(as_left[..., :1], as_left[..., 1:] + as_right[..., :-1], as_right[..., -1:])
 
     start = np.resize([-1.2, 1.0], dim)
     return Problem("rosenbrock", dim, objective, gradient, start, np.ones((1, dim)), 0.0,
@@ -354,6 +353,8 @@ def _newton(l2):
 
 def _checked(theta, dim):
     """theta itself; raises TypeError or ValueError unless it is a real floating array (..., dim)."""
+    if type(theta) is np.ndarray and theta.dtype.kind == "f" and theta.shape[-1:] == (dim,):
+        return theta
     expected = f"a NumPy array or torch tensor of floats, shape (..., {dim})"
     if not is_array_api_obj(theta):
         raise wrong("theta", theta, expected, TypeError)

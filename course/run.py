@@ -7,6 +7,7 @@ import numpy as np
 
 import course
 from course import arguments, cells
+from course.batch import keep_freed_memory
 from course.inputs import check_count, shown, wrong
 from course.ops import Axis
 from course.steps import gradient, walk
@@ -77,6 +78,7 @@ def sweep(rule, grad, theta0, steps, *, paths=False, **hyper):
             values.reshape([-1 if j == i else 1 for j in range(len(axes))] + [1] * start.ndim)
         )
     theta = xp.broadcast_to(start, tuple(map(len, axes.values())) + tuple(start.shape))
+    keep_freed_memory()
     path, first = [theta], []
     with np.errstate(all="ignore"):
         for after, g, now in walk(

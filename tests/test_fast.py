@@ -222,6 +222,45 @@ def test_references_stay_good_and_autograd_sees_the_change():
     assert all(p._version > version for p, version in zip(params, before, strict=True))
 
 
+def test_parameters_gradients_and_states_that_are_replaced_on_the_way(monkeypatch):
+    """What is remembered of a small parameter's memory is not written to once the memory is another."""
+    ends = []
+    calls = kernels_used(monkeypatch)
+    for cls, extra in ((torch.optim.Adam, {}), (torch_optim.Adam, {"fast": True})):
+        params = parameters(shapes=((6, 8), (9,)))
+        optimizer = cls(params, **extra)
+        walk(optimizer, 3)
+        old = [p.data for p in params]
+        for p in params:
+            p.data = 2 * p.data
+        kept = [value.clone() for value in old]
+        walk(optimizer, 2, first=3)
+        assert all(torch.equal(*pair) for pair in zip(old, kept, strict=True))
+        for p in params:
+            optimizer.state[p]["exp_avg"] = 0.5 * optimizer.state[p]["exp_avg"]
+        walk(optimizer, 2, first=5)
+        params[0].data = params[0].data.t().contiguous().t()
+        walk(optimizer, 2, first=7)
+        params[1].data, optimizer.state[params[1]] = params[1].data[:5], {  # the same address, fewer entries
+            key: value[:5] if value.ndim else value for key, value in optimizer.state[params[1]].items()}  # fmt: skip
+        walk(optimizer, 2, first=9)
+        ends.append(params)
+    assert apart(*ends) <= 1e-12 and len(calls) >= 16
+
+
+@pytest.mark.parametrize("key", ["exp_avg", "exp_avg_sq"])
+@pytest.mark.parametrize("entries", [20, 80])
+def test_a_state_of_another_size_never_reaches_the_kernel(key, entries):
+    """The kernel counts to the parameter's size, without a look at the others'."""
+    optimizer = torch_optim.Adam(parameters(shapes=((40,),)), fast=True)
+    [p] = walk(optimizer, 3)
+    before = p.detach().clone()
+    optimizer.state[p][key] = torch.ones(entries, dtype=p.dtype)
+    with pytest.raises((RuntimeError, ValueError)):
+        optimizer.step()
+    assert torch.equal(p.detach(), before)
+
+
 @pytest.mark.parametrize("name", sorted(rules.RULES))
 def test_a_class_from_any_rule(name):
     """30 steps as the bare rule takes them; rules that look at matrices say so, once, and step all the same."""

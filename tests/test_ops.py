@@ -84,3 +84,22 @@ def test_pythons_own_choices_between_cells_are_refused(compare):
 
 def test_where_takes_a_plain_truth():
     assert ops.where(True, 1.0, 2.0) == 1.0 and ops.where(False, 1.0, Axis([2.0])).values == 2.0
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_axis_meets_arrays_of_every_layout_time_and_again(order, dtype):
+    """What it remembers of one meeting, a layout or a number, is not taken for another's: -0.0 is not 0.0."""
+    axis = Axis(np.array([0.1, 0.7, 3.0]).reshape(3, 1))
+    rng = np.random.default_rng(0)
+    shapes = [(3, 4), (3, 4), (3, 4), (1, 4), (1, 4), (1, 4), (2, 3, 4), (2, 3, 4), (3, 4), (3, 1), (3, 1)]
+    for step, shape in enumerate(shapes):
+        array = np.asarray(rng.standard_normal(shape).astype(dtype), order=order)
+        factor = 1 - axis * (step % 3) ** 2
+        for met, alone in ((axis * array, axis.values.astype(dtype) * array),
+                           (array / factor, array / (1 - axis.values * (step % 3) ** 2).astype(dtype))):  # fmt: skip
+            assert met.dtype == dtype and np.array_equal(met, alone, equal_nan=True)
+    assert (axis - 0.0).values[0] == (axis - 0).values[0] == 0.1 and (axis**2).values[2] == 9
+    assert (axis - 2).values[2] == 1 and (2 - axis).values[2] == -1
+    zero = Axis([-0.0])
+    assert np.signbit((zero + -0.0).values[0]) and not np.signbit((zero + 0.0).values[0])
