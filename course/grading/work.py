@@ -8,6 +8,7 @@ import concurrent.futures as futures
 import contextlib
 import hashlib
 import itertools
+import logging
 import multiprocessing
 import os
 import signal
@@ -163,6 +164,8 @@ def cluster(address):
     """
     from dask.distributed import Client
 
+    logging.getLogger("tornado.application").disabled = True  # its tracebacks of a connection that ends, and Dask's own
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # below: `check` says it in one line
     client = Client(address, timeout=10)
     try:
         client.wait_for_workers(1, timeout=30)
