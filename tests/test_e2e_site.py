@@ -108,47 +108,134 @@ def test_the_way_leads_from_page_to_page(pages, tab):
     assert tab.url.endswith("/index.html")
 
 
+def show(tab, address):
+    """Open slides without a network and wait until reveal.js runs: how many there are."""
+    visit(tab, address)
+    tab.wait_for_function("() => document.documentElement.dataset.slides", timeout=30_000)
+    assert tab.errors == [] and all(url.startswith(("file:", "data:", "blob:")) for url in tab.asked)
+    return int(tab.evaluate("() => document.documentElement.dataset.slides"))
+
+
+def place(tab):
+    """The numbers of the present slide: of its heading, and below it."""
+    return tab.evaluate("() => [Reveal.getIndices().h, Reveal.getIndices().v]")
+
+
+PRESENT = "section.present > section.present"  # reveal.js nests a heading's slides
+
+
 def test_slides_turn_by_keyboard_and_button(pages, tab):
-    visit(tab, f"{pages}/slides/index.html")
-    assert tab.errors == []
-    present = tab.locator("section.present")
-    total = tab.locator(".slides > section > section").count()
+    total = show(tab, f"{pages}/slides/index.html")
+    present = tab.locator(PRESENT)
+
+    def number():
+        return re.sub(r"\s", "", tab.inner_text(".slide-number"))
+
     assert total > 20 and present.count() == 1 and "08 · Adam" in present.inner_text()
-    assert tab.locator(".slides section section:visible").count() == 1
+    assert tab.evaluate("() => Reveal.VERSION").startswith("5.") and tab.evaluate("() => Reveal.getTotalSlides()") == total
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Space")
-    assert tab.url.endswith("#/3") and tab.inner_text("output").startswith(f"3 / {total}")
-    tab.get_by_role("button", name="Previous slide").click()
-    assert tab.url.endswith("#/2")
+    assert number() == f"3/{total}" and present.locator("h2").count() == 1
+    tab.get_by_role("button", name="previous slide").click()
+    assert number() == f"2/{total}"
     tab.keyboard.press("End")
-    assert tab.url.endswith(f"#/{total}")
+    assert number() == f"{total}/{total}"
     tab.keyboard.press("Home")
     tab.keyboard.press("ArrowDown")
-    assert present.locator("h2").count() == 1
+    assert place(tab) == [1, 0] and present.locator("h2").count() == 1
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowUp")
+    assert place(tab) == [1, 0]
     tab.keyboard.press("o")
-    assert tab.locator(".slides section section:visible").count() == total
-    tab.locator(".slides section section").nth(4).click()
-    assert tab.url.endswith("#/5") and present.count() == 1 and tab.locator(".slides section section:visible").count() == 1
-    tab.goto(f"{pages}/slides/index.html#/7")
-    assert tab.inner_text("output").startswith("7 / ")
+    assert tab.evaluate("() => Reveal.isOverview()")
+    tab.keyboard.press("o")
+    assert not tab.evaluate("() => Reveal.isOverview()")
+    tab.goto(f"{pages}/slides/index.html#/2/1")
+    assert place(tab) == [2, 1]
 
 
-def test_no_slide_is_wider_than_the_screen_and_few_are_higher(pages, tab):
+def test_no_slide_is_wider_than_the_screen_and_a_long_one_scrolls(pages, tab):
     tab.set_viewport_size({"width": 1280, "height": 720})
-    visit(tab, f"{pages}/slides/index.html")
-    total, high = tab.locator(".slides > section > section").count(), []
+    total, high = show(tab, f"{pages}/slides/index.html"), []
     for number in range(total):
-        over = tab.evaluate("() => (x => [x.scrollWidth - x.clientWidth, x.scrollHeight - x.clientHeight])"
-                            "(document.querySelector('.present'))")
-        assert over[0] <= 1, number + 1
-        high += [number + 1] if over[1] > 1 else []
+        width, height, over = tab.evaluate(
+            "() => (x => [x.scrollWidth - x.clientWidth, x.scrollHeight - x.clientHeight, getComputedStyle(x).overflowY])"
+            "(Reveal.getCurrentSlide())")
+        assert width <= 1 and over == "auto", number + 1
+        high += [number + 1] if height > 1 else []
         tab.keyboard.press("ArrowRight")
     assert len(high) <= total / 10, high
 
 
-def test_slides_print_one_to_a_page(pages, tab):
+def test_down_scrolls_a_long_slide_before_it_leaves_it(pages, tab):
+    show(tab, f"{pages}/slides/index.html#/1")
+    tab.evaluate("() => Reveal.getCurrentSlide().insertAdjacentHTML('beforeend', '<div style=\"height: 900px\"></div>')")
+    tab.keyboard.press("ArrowDown")
+    assert place(tab) == [1, 0] and tab.evaluate("() => Reveal.getCurrentSlide().scrollTop") == 120
+    for _ in range(20):
+        tab.keyboard.press("ArrowDown")
+        if place(tab) != [1, 0]:
+            break
+    assert place(tab) == [2, 0]
+
+
+def test_a_figure_on_a_slide_keeps_its_keys_and_folded_code_unfolds(pages, tab):
+    show(tab, f"{pages}/slides/index.html")
+    tab.evaluate("() => { const at = Reveal.getIndices(document.querySelector('figure[data-explore]').closest("
+                 "'section')); Reveal.slide(at.h, at.v); }")
+    there = place(tab)
+    figure = tab.locator(f"{PRESENT} figure[data-explore]")
+    before = figure.get_attribute("data-at"), figure.locator("canvas").evaluate("x => x.toDataURL()")
+    figure.locator("input[type=range]").first.focus()
+    tab.keyboard.press("ArrowLeft")
+    after = figure.get_attribute("data-at"), figure.locator("canvas").evaluate("x => x.toDataURL()")
+    assert before[0] != after[0] and before[1] != after[1]
+    tab.locator(f"{PRESENT} summary").focus()
+    tab.keyboard.press("Space")
+    assert tab.locator(f"{PRESENT} details").get_attribute("open") is not None
+    assert place(tab) == there and tab.errors == []
+
+
+def test_slides_are_one_page_on_a_phone(pages, tab):
+    tab.set_viewport_size({"width": 400, "height": 800})
     visit(tab, f"{pages}/slides/index.html")
-    total = tab.locator(".slides > section > section").count()
+    assert tab.errors == [] and tab.evaluate("() => document.documentElement.scrollWidth") <= 400
+    sections = tab.locator(".slides > section > section")
+    assert all(sections.nth(number).is_visible() for number in range(sections.count()))
+    assert tab.locator("section p").first.evaluate("x => parseFloat(getComputedStyle(x).fontSize)") >= 16
+
+
+@pytest.mark.parametrize("query", ["", "?print-pdf"])
+def test_slides_print_one_to_a_page_and_light(pages, tab, query):
+    tab.emulate_media(color_scheme="dark")
+    total = show(tab, f"{pages}/slides/index.html{query}")
+    if query:
+        tab.wait_for_function("() => document.querySelectorAll('.pdf-page').length")
     sheet = tab.pdf(prefer_css_page_size=True)
     count = len(re.findall(rb"/Type\s*/Page\b", sheet))
-    assert total <= count <= 1.3 * total
+    assert total <= count <= 1.1 * total
+    tab.emulate_media(media="print")  # still on a dark screen
+    assert tab.locator("canvas").first.evaluate("x => getComputedStyle(x).filter") == "none"
+    cut = tab.evaluate("""() => [...document.querySelectorAll('section section, .pdf-page section')].filter(x =>
+        getComputedStyle(x).overflowY !== 'visible' || x.clientHeight > (x.closest('.pdf-page') || x).clientHeight + 1
+    ).length""")
+    assert cut == 0
+    for ground in ("body", ".pdf-page")[: 1 + bool(query)]:
+        color = tab.locator(ground).first.evaluate("x => getComputedStyle(x).backgroundColor")
+        assert color in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"), ground
+    assert tab.locator("section").last.evaluate("x => getComputedStyle(x).paddingLeft") == "76px"
+
+
+def test_the_speaker_s_view_shows_the_slide_and_the_next(pages, tab):
+    show(tab, f"{pages}/slides/index.html#/1")
+    asked = []
+    tab.context.on("request", lambda request: asked.append(request.url))
+    with tab.context.expect_page() as opened:
+        tab.keyboard.press("s")
+    view = opened.value
+    view.wait_for_selector("iframe")
+    for number, there in enumerate((r"#/1$", r"#/1/1$")):
+        frame = view.locator("iframe").nth(number).element_handle().content_frame()
+        frame.wait_for_function("() => document.documentElement.dataset.slides", timeout=30_000)
+        frame.wait_for_function(f"() => /{there.replace('/', chr(92) + '/')}/.test(location.hash)", timeout=10_000)
+    assert asked and [url for url in asked if not url.startswith(("file:", "data:", "blob:", "about:"))] == []

@@ -2,14 +2,16 @@
 
 A heading of the lesson begins a slide; the cells below it follow, each on a slide of its own. The marks are
 those that nbconvert makes for reveal.js (`slideshow` in a cell's metadata, which an author may set by hand),
-and so are the nested sections; slides.js of this folder shows them, since no package brings reveal.js itself.
+and so are the nested sections. reveal.js itself comes from the package sphinx-revealjs, whose files are copied.
 """
 
 import argparse
 import ast
 import copy
+import importlib.util
 import re
 import sys
+from pathlib import Path
 
 from nbformat.v4 import new_markdown_cell
 
@@ -20,6 +22,13 @@ KIND = "slides"
 WORDS = 90  # on one slide: about what is read aloud in half a minute
 FEW = 25  # words that are not worth a slide of their own
 LINES = 3  # of code that printed nothing: it stays on the slide before, as `my_guess = 0.3` does
+REVEAL = {  # files of reveal.js 5 (MIT) in sphinx_revealjs/_static/revealjs, by their names beside the page
+    "reveal.js": "dist/reveal.js",
+    "reveal.css": "dist/reveal.css",
+    "notes.js": "plugin/notes/notes.js",  # s: the speaker's view
+    "zoom.js": "plugin/zoom/zoom.js",  # Alt and a click: a closer look
+    "reveal-LICENSE.txt": "LICENSE",
+}
 
 
 def main(argv):
@@ -33,7 +42,8 @@ def main(argv):
     except ValueError as error:
         print(f"course: {error}", file=sys.stderr)
         return 2
-    keys = "Open {} in a browser. Arrow keys turn the slides, o shows them all, printing gives one to a page."
+    keys = ("Open {} in a browser. Arrow keys turn the slides, o shows them all, ? lists the keys; "
+            "to print one to a page, add ?print-pdf to the address.")
     return site.save(KIND, options.out, lambda: files(stem), keys)
 
 
@@ -50,11 +60,26 @@ def files(stem):
     """The slides of a lesson: {name: bytes}, sorted; the same bytes for the same notebook."""
     book = arrange(page.prepare(page.lesson(stem), "notebooks", site.INDEX, set()))
     text = page.render(book, "slides", {"title": page.head(stem).title})
-    found = {site.INDEX: text.encode(), "style.css": site.style().encode()} | mathjax.files()
+    found = {site.INDEX: text.encode(), "style.css": site.style().encode()} | mathjax.files() | reveal()
     for name in ("slides.css", "slides.js"):
         found[name] = (page.PAGES / name).read_bytes()
     found["LICENSE.txt"] = (notebook.ROOT / "LICENSE").read_bytes()
     return dict(sorted(found.items()))
+
+
+def reveal():
+    """reveal.js for the folder of the slides: {name: bytes}. Raises RuntimeError where it is not installed."""
+    how = 'slides need reveal.js from the package sphinx-revealjs: pip install -e ".[slides]" -c constraints.txt'
+    spec = importlib.util.find_spec("sphinx_revealjs")  # which is not run: it imports all of Sphinx
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"sphinx_revealjs is not installed, and {how}")
+    folder = Path(spec.submodule_search_locations[0]) / "_static" / "revealjs"
+    missing = [path for path in REVEAL.values() if not (folder / path).is_file()]
+    if missing:
+        raise RuntimeError(f"{folder} holds no {missing[0]}, and {how}")
+    found = {name: (folder / path).read_bytes() for name, path in REVEAL.items()}
+    found["reveal.js"] = re.sub(rb"\n//# sourceMappingURL=\S+", b"", found["reveal.js"])  # no map is copied
+    return found
 
 
 def arrange(book):

@@ -1,92 +1,67 @@
-// Shows the nested sections of a deck one at a time: arrow keys, space, buttons, an overview, one slide to a page.
+// Starts reveal.js on the sections of a page, once each slide's text has been made to fit its 1280 x 720.
+// A phone keeps the page as it is without JavaScript: the slides below one another, in its own text size.
 (function () {
   "use strict";
-  const body = document.body;
-  const slides = [...document.querySelectorAll(".slides > section > section")];
-  const controls = document.querySelector(".controls");
-  const count = controls.querySelector("output");
-  const smallest = 0.6; // of the usual size; what is still too long scrolls
-  let at = 0;
-
-  function title(slide) {
-    const heading = slide.parentElement.querySelector("h1, h2");
-    return heading ? heading.firstChild.textContent.trim() : "";
-  }
+  const PHONE = 600; // pixels of width
+  const SMALLEST = 0.6; // of the usual text size; what is still too long scrolls
+  const asked = /[?&](print-pdf|receiver)/.test(location.search); // on paper, or within the speaker's view
+  if (innerWidth < PHONE && !asked) return;
+  const main = document.querySelector("main");
+  const slides = [...main.querySelectorAll(".slides > section > section")];
 
   function fit(slide) {
     let size = 1;
     slide.style.fontSize = "";
-    const wide = ".highlight, .jp-RenderedText, .jp-OutputArea-output"; // on a phone they scroll
-    const lines = innerWidth < 700 ? [] : [...slide.querySelectorAll(wide)];
+    const lines = [...slide.querySelectorAll(".highlight, .jp-RenderedText, .jp-OutputArea-output")]
+      .filter((line) => !line.closest("details:not([open])")); // folded code counts when it is unfolded
     const over = () => slide.scrollHeight > slide.clientHeight + 1 || lines.some((x) => x.scrollWidth > x.clientWidth + 1);
-    while (over() && size > smallest) {
+    while (over() && size > SMALLEST) {
       size -= 0.05;
-      slide.style.fontSize = size + "em";
+      slide.style.fontSize = `${size}em`;
     }
+    // A finger then scrolls the slide, or moves a slider of the figure, and turns no page.
+    slide.toggleAttribute("data-prevent-swipe", over() || Boolean(slide.querySelector("figure[data-explore]")));
   }
 
-  function show(number, move) {
-    at = Math.max(0, Math.min(slides.length - 1, number));
-    slides.forEach((slide, i) => slide.classList.toggle("present", i === at));
-    if (body.classList.contains("overview")) slides[at].scrollIntoView({ block: "nearest" });
-    else fit(slides[at]);
-    count.textContent = `${at + 1} / ${slides.length}  ${title(slides[at])}`;
-    if (move) history.replaceState(null, "", `#/${at + 1}`);
+  // Up and down scroll a slide that is longer than the screen, and then lead to another heading.
+  function along(step, event) {
+    const slide = Reveal.getCurrentSlide();
+    const rest = step > 0 ? slide.scrollHeight - slide.clientHeight - slide.scrollTop : slide.scrollTop;
+    if (Reveal.isOverview()) (step > 0 ? Reveal.down : Reveal.up)();
+    else if (rest > 1) slide.scrollBy(0, 120 * step);
+    else if (!event.repeat) Reveal.slide(Reveal.getIndices().h + step, 0);
   }
 
-  function overview(on) {
-    body.classList.toggle("overview", on);
-    controls.querySelector("[data-go=overview]").setAttribute("aria-pressed", String(on));
-    slides.forEach((slide) => (slide.style.fontSize = ""));
-    show(at, true);
+  function last() {
+    const { h, v } = Reveal.getIndices(slides.at(-1)); // reveal.js itself stops at the last heading
+    Reveal.slide(h, v);
   }
 
-  function section(step) {
-    const here = slides[at].parentElement;
-    const firsts = slides.filter((slide) => slide === slide.parentElement.querySelector("section"));
-    const place = firsts.findIndex((slide) => slide.parentElement === here);
-    const target = firsts[Math.max(0, Math.min(firsts.length - 1, place + step))];
-    show(slides.indexOf(target), true);
+  // Space and Enter press what has the focus; a figure's sliders keep their arrow keys by reveal.js itself.
+  const free = (event) => !((event.key === " " || event.key === "Enter") && event.target.closest("summary, a, button"));
+
+  const drawn = () => !document.querySelector("figure[data-live]:not([data-ready])");
+
+  async function start() {
+    for (const end = Date.now() + 5000; !drawn() && Date.now() < end; ) await new Promise(requestAnimationFrame);
+    dispatchEvent(new Event("resize")); // typeset.js measures the formulas again, now on slides
+    slides.forEach(fit);
+    main.classList.add("reveal");
+    await Reveal.initialize({
+      width: 1280, height: 720, margin: 0, minScale: 0.1, maxScale: 4, center: false,
+      hash: true, navigationMode: "linear", transition: "none", backgroundTransition: "none",
+      slideNumber: "c/t", controlsTutorial: false, controlsBackArrows: "visible",
+      scrollActivationWidth: null, // its scroll view clips long slides, and leaving it stops the figures
+      keyboard: { 38: (event) => along(-1, event), 40: (event) => along(1, event), 35: last },
+      keyboardCondition: free,
+      plugins: [RevealNotes, RevealZoom],
+    });
+    document.addEventListener("toggle", (event) => fit(event.target.closest("section")), true);
+    document.documentElement.dataset.slides = slides.length;
+    main.style.visibility = "";
   }
 
-  const keys = {
-    ArrowRight: () => show(at + 1, true), ArrowLeft: () => show(at - 1, true),
-    PageDown: () => show(at + 1, true), PageUp: () => show(at - 1, true),
-    ArrowDown: () => section(1), ArrowUp: () => section(-1),
-    Home: () => show(0, true), End: () => show(slides.length - 1, true),
-    o: () => overview(!body.classList.contains("overview")),
-    Escape: () => overview(!body.classList.contains("overview")),
-  };
-  document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.target.closest("input, select, textarea, [contenteditable]")) return; // a figure's own sliders
-    const pressed = event.target.closest("button, summary, a");
-    if (event.key === " " && !pressed) show(at + (event.shiftKey ? -1 : 1), true);
-    else if (event.key === "Enter" && body.classList.contains("overview") && !pressed) overview(false);
-    else if (keys[event.key]) keys[event.key]();
-    else return;
-    event.preventDefault();
-  });
-  controls.addEventListener("click", (event) => {
-    const go = event.target.dataset.go;
-    if (go === "next") show(at + 1, true);
-    else if (go === "previous") show(at - 1, true);
-    else if (go === "overview") keys.o();
-  });
-  slides.forEach((slide, i) => slide.addEventListener("click", (event) => {
-    if (!body.classList.contains("overview")) return;
-    event.preventDefault();
-    at = i;
-    overview(false);
-  }));
-  const asked = () => (parseInt(location.hash.slice(2), 10) || 1) - 1;
-  addEventListener("hashchange", () => show(asked(), false));
-  addEventListener("resize", () => show(at, false));
-  addEventListener("beforeprint", () => slides.forEach((slide) => (slide.style.fontSize = "")));
-  addEventListener("afterprint", () => show(at, false));
-  document.addEventListener("typeset", () => show(at, false));
-  document.addEventListener("toggle", () => fit(slides[at]), true);
-  controls.hidden = false;
-  body.classList.add("live");
-  show(asked(), false);
+  document.body.classList.add("live");
+  main.style.visibility = "hidden"; // until the slides have their size
+  addEventListener("load", start);
 })();

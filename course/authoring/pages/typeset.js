@@ -38,7 +38,7 @@
 
   // A formula within a line that is longer than the line scrolls, like the displayed ones.
   function measure() {
-    const inline = [...document.querySelectorAll("mjx-container:not([display])")];
+    const inline = [...document.querySelectorAll("mjx-container:not([display])")].filter((formula) => formula.offsetWidth);
     inline.forEach((formula) => formula.classList.remove("long"));
     const long = inline.filter((formula) => formula.offsetWidth > formula.parentElement.clientWidth && formula.parentElement.clientWidth);
     long.forEach((formula) => formula.classList.add("long"));
