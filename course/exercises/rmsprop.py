@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream
+from course.exercises.blank import OPTIMIZERS, Blank, cases, log_uniform, stream, telling
 from course.exercises.repair import errors_left
 from course.mistakes import MISTAKES, Mistake
 
@@ -67,6 +67,25 @@ def _after_silence(n, alpha, ratio):
     return ratio / math.sqrt(alpha ** (n + 1) + (1 - alpha) * ratio**2)
 
 
+# alpha_for
+
+
+def _epochs_inputs(rng):
+    """One epoch in three has no smaller batch at its end."""
+    epochs, batch = round(log_uniform(rng, 0.2, 5), 2), int(rng.integers(16, 257))
+    whole = batch * int(log_uniform(rng, 3, 60))
+    rest = int(rng.integers(1, batch)) * int(rng.integers(0, 3) > 0)
+    return {"epochs": epochs, "images": whole + rest, "batch_size": batch}
+
+
+def _alpha(epochs, images, batch_size):
+    return 0.25 ** (1 / (epochs * math.ceil(images / batch_size)))
+
+
+def _one_too_many(epochs, images, batch_size):
+    return 0.25 ** (1 / (epochs * (images // batch_size + 1)))
+
+
 BLANKS = (
     Blank(
         name="07_rmsprop.rmsprop",
@@ -86,14 +105,7 @@ BLANKS = (
     ),
     Blank(
         name="07_rmsprop.alpha_for",
-        inputs=cases(
-            lambda rng: {
-                "epochs": round(log_uniform(rng, 0.2, 5), 2),
-                "images": (batch := int(rng.integers(16, 257))) * int(log_uniform(rng, 3, 60))
-                + int(rng.integers(1, batch)) * int(rng.integers(0, 3) > 0),  # one in three divides evenly
-                "batch_size": batch,
-            }
-        ),
+        inputs=telling(cases(_epochs_inputs), _alpha, _one_too_many),
         points=2,
         hints=(
             "Count first how many steps there are; then say what must have happened to v, so that lr/sqrt(v) is twice "
@@ -128,7 +140,7 @@ BLANKS = (
             ),
             Mistake(
                 "one_too_many",
-                lambda epochs, images, batch_size: 0.25 ** (1 / (epochs * (images // batch_size + 1))),
+                _one_too_many,
                 "You added a last batch to every epoch. Where batch_size divides images there is none: round up in place "
                 "of adding 1.",
             ),

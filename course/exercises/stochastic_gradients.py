@@ -159,6 +159,14 @@ def _steps(left, floor=_floor):
     return steps
 
 
+def _above(v, x0, share):
+    return share * v / (x0**2 - v)
+
+
+def _all(v, x0, share):
+    return share * v / x0**2
+
+
 # read_off
 
 
@@ -375,7 +383,7 @@ BLANKS = (
     ),
     Blank(
         name="03_stochastic_gradients.steps_to_floor",
-        inputs=cases(_settle_inputs),
+        inputs=telling(cases(_settle_inputs), _steps(_above), _steps(_all)),
         points=2,
         hints=(
             "Write E[x_t^2] as the floor plus what is left of the start (lesson, section 3). What may be left at most?",
@@ -407,7 +415,7 @@ BLANKS = (
             ),
             Mistake(
                 "start_above_0",
-                _steps(lambda v, x0, share: share * v / x0**2),
+                _steps(_all),
                 "You let all of x0^2 stand above the floor; only x0^2 - v does. From x0^2 = 9 v, at lr * curvature = 0.03 "
                 "and share = 1, you say 37 steps, and 35 are enough.",
             ),
