@@ -353,20 +353,3 @@ def test_what_learners_code_may_read_is_no_place_for_results(option, unread, tmp
     assert command.main([str(unread), *(str(word) for pair in arguments.items() for word in pair)]) == 2
     assert "learners' code may read" in capsys.readouterr().err
     assert not place.exists() and not (tmp_path / "out").exists()
-
-
-@needs_sandbox
-def test_a_failure_of_grading_itself_is_tried_again(tmp_path, monkeypatch):
-    (tmp_path / "class" / "learner").mkdir(parents=True)
-    (tmp_path / "class" / "learner" / f"{LESSON}.ipynb").write_text("{}", encoding="utf-8")
-    tried = []
-
-    def failing(setup, submissions, *_):
-        for one in submissions:
-            tried.append(one.learner)
-            yield one, work.failed(one, "the machine was out of memory")
-
-    monkeypatch.setattr(work, "graded", failing)
-    for _ in range(2):
-        assert command.main([str(tmp_path / "class"), "--out", str(tmp_path / "out")]) == 1
-    assert tried == ["learner", "learner"]
